@@ -1,0 +1,69 @@
+# `make help` lists the targets. Needed: GNU make, and Python 3.11 or newer (PYTHON=python3.12 names another one).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two that start at the same time from one checkout must not both install: one waits, and finds it done.
+LOCKED := $(if $(shell command -v flock),flock Makefile)
+# Run with SQLite only: what has no database of the hub in it, or a server of its own, or asks for SQLite.
+ONCE := sandbox browser processes/test_postgres.py processes/test_redis.py processes/test_start.py
+# Most tests wait for processes rather than compute.
+SIDE_BY_SIDE := -n 2 --dist worksteal
+INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint format lock browser install install-dev
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: install ## Run the hub with its sandbox on http://127.0.0.1:8000; Ctrl-C stops it. Settings: see .env.example.
+	@exec $(BIN)/python manage.py start --with-parent --settings=acton_hub.settings_local
+
+test: install-dev browser lint ## Check everything: style, types, migrations, and all tests, on SQLite and on PostgreSQL with Redis.
+	@$(BIN)/python manage.py check --settings=tests.settings
+	@$(BIN)/python manage.py makemigrations --check --dry-run --settings=tests.settings
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	@$(BIN)/python -m tests.servers $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ONCE:%=--ignore=tests/%)
+
+test-fast: install-dev ## Run the tests that need no running hub and no browser.
+	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser
+
+lint: install-dev ## Check style (ruff) and types (mypy).
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+
+format: install-dev ## Format the code and mend what ruff can mend.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: install-dev ## Write requirements.txt and requirements-dev.txt anew from pyproject.toml.
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@for extra in "" "--extra dev"; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $$extra \
+		-o requirements$$(test -z "$$extra" || echo -dev).txt pyproject.toml; done
+
+browser: ## See to a Chromium for the browser tests; installed only on CI, as root, with apt-get.
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+	elif [ "$(CI)" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	elif [ "$(CI)" = true ]; then echo "Chromium is missing: install it, the browser tests need it." >&2; exit 1; \
+	else echo "Chromium is missing: the browser tests are skipped."; fi
+
+install: ## Make .venv with what the hub needs to run.
+	@$(INSTALL) $(VENV)/installed
+
+install-dev: ## Make .venv with what tests and checks need, too.
+	@$(INSTALL) $(VENV)/installed-dev
+
+$(VENV)/installed: requirements.txt
+$(VENV)/installed-dev: requirements-dev.txt
+$(VENV)/installed $(VENV)/installed-dev:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Acton Hub needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks its venv module (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Installing $< into $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,63 @@
+"""The first organization, its user and the console's first administrator; and how further ones are made."""
+
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Organization, User
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """What was made up now, to be shown once; empty where a setting gave it, or where it existed before."""
+
+    created: bool
+    admin_email: str
+    admin_password: str = ""
+    user_secret: str = ""
+    organization_secret: str = ""
+
+
+@transaction.atomic
+def create_organization(
+    name: str, admin_email: str, *, password: str = "", user_secret: str = "", organization_secret: str = ""
+) -> tuple[Organization, User, str]:
+    """A new organization and its administrator; secrets and password are made up where not given.
+
+    Raises django.db.IntegrityError when the name, the address or a given secret is taken.
+    """
+    organization = Organization(name=name)
+    organization.set_secret(organization_secret)
+    organization.save()
+    user = User(
+        organization=organization, email=User.objects.normalize_email(admin_email), first_name="Hub", last_name="Admin"
+    )
+    user.set_secret(user_secret)
+    password = password or secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    return organization, user, password
+
+
+def ensure() -> Bootstrapped:
+    """Make the first organization where there is none yet. The same settings on a later start change nothing."""
+    if Organization.objects.exists():
+        return Bootstrapped(created=False, admin_email=settings.BOOTSTRAP_ADMIN_EMAIL)
+    organization, user, password = create_organization(
+        "Acton Hub",
+        settings.BOOTSTRAP_ADMIN_EMAIL,
+        password=settings.BOOTSTRAP_ADMIN_PASSWORD,
+        user_secret=settings.BOOTSTRAP_USER_SECRET,
+        organization_secret=settings.BOOTSTRAP_ORGANIZATION_SECRET,
+    )
+    user.is_staff = user.is_superuser = True
+    user.save()
+    return Bootstrapped(
+        created=True,
+        admin_email=user.email,
+        admin_password="" if settings.BOOTSTRAP_ADMIN_PASSWORD else password,
+        user_secret="" if settings.BOOTSTRAP_USER_SECRET else user.secret,
+        organization_secret="" if settings.BOOTSTRAP_ORGANIZATION_SECRET else organization.secret,
+    )

@@ -1,0 +1,79 @@
+"""Who uses the hub: organizations, their users, and the secrets of both (CONTRACT §1)."""
+
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+
+from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes, new_secret
+
+
+class SecretQuerySet(models.QuerySet[Any]):
+    def with_secret(self, secret: str) -> Self:
+        """Those whose secret is `secret`; it is stored encrypted and found by its keyed hash."""
+        return self.filter(secret_hash__in=lookup_hashes(secret))
+
+
+class HasSecret(models.Model):
+    """A secret that is random, encrypted at rest, and found by a keyed hash."""
+
+    secret = EncryptedTextField()
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def has_secret(self, secret: str) -> bool:
+        """Whether that is its secret, by the keyed hash."""
+        return self.secret_hash in lookup_hashes(secret)
+
+    def set_secret(self, secret: str = "") -> None:
+        """Take `secret`, or make one up; the caller saves."""
+        self.secret = secret or new_secret()
+        self.secret_hash = lookup_hash(self.secret)
+
+
+class Organization(HasSecret):
+    class FailurePolicy(models.TextChoices):
+        """What becomes of a notification that a callback does not accept (CONTRACT §6)."""
+
+        RETRY = "retry"
+        QUEUE = "queue"
+
+    name = models.CharField(max_length=200, unique=True)
+    failure_policy = models.CharField(max_length=10, choices=FailurePolicy.choices, default=FailurePolicy.RETRY)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SecretQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+    def with_secret(self, secret: str) -> "models.QuerySet[User]":
+        return self.filter(secret_hash__in=lookup_hashes(secret))
+
+
+class User(AbstractBaseUser, PermissionsMixin, HasSecret):
+    """A person or a program of one organization; signs in to the console by e-mail address."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="users")
+    email = models.EmailField(unique=True)
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    is_staff = models.BooleanField("may use the admin", default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()
+
+    def __str__(self) -> str:
+        return self.email

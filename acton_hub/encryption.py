@@ -1,0 +1,65 @@
+"""Encryption at rest, and the keyed hashes by which encrypted secrets are found.
+
+ENCRYPTION_KEYS holds Fernet keys, newest first: the first one encrypts and hashes, all of them decrypt and
+are tried in look-ups, so that keys can be rotated while the hub runs.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.db import models
+
+if TYPE_CHECKING:
+    TextField = models.TextField[str, str]
+else:
+    TextField = models.TextField  # Django's fields take type parameters only in its stubs
+
+
+@cache
+def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def encrypt(text: str) -> str:
+    return _cipher(tuple(settings.ENCRYPTION_KEYS)).encrypt(text.encode()).decode("ascii")
+
+
+def decrypt(token: str) -> str:
+    """Raises cryptography.fernet.InvalidToken when no key of ENCRYPTION_KEYS fits."""
+    return _cipher(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
+
+
+def _hash(key: str, text: str) -> str:
+    return hmac.new(b"acton-hub look-up\0" + key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def lookup_hash(text: str) -> str:
+    """The hash stored beside an encrypted secret."""
+    return _hash(settings.ENCRYPTION_KEYS[0], text)
+
+
+def lookup_hashes(text: str) -> list[str]:
+    """Every hash under which `text` may be stored, newest key first: for `field__in=` look-ups."""
+    return [_hash(key, text) for key in settings.ENCRYPTION_KEYS]
+
+
+def new_secret() -> str:
+    """256 random bits as base64 text, like the platform's secrets (CONTRACT §1: they contain `/ + =`)."""
+    return base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+class EncryptedTextField(TextField):
+    """Text that is encrypted in the database and clear in Python. It cannot be searched."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return value if value in (None, "") else encrypt(value)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        return value if value in (None, "") else decrypt(str(value))

@@ -1,0 +1,64 @@
+"""The one error envelope (CONTRACT §1), and what Django itself refuses: 400, 403, 404, 500, CSRF."""
+
+import logging
+import sys
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+logger = logging.getLogger(__name__)
+PAGES = ("/console", "/oauth", "/sandbox", "/static")
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether the path is for browsers; every other path answers JSON."""
+    return request.path_info == "/" or request.path_info.startswith(tuple(f"{page}/" for page in PAGES))
+
+
+def envelope(request: HttpRequest, status: int, message: str, provider_message: str = "") -> JsonResponse:
+    """`providerMessage` stands only where Act-On said something. The line in the log names the same request id."""
+    body = {"requestId": request_id_of(request), "message": message}
+    if provider_message:
+        body["providerMessage"] = provider_message
+    logger.info(
+        "refused request_id=%s status=%s method=%s path=%s message=%r",
+        body["requestId"],
+        status,
+        request.method,
+        request.path,
+        message,
+    )
+    return JsonResponse(body, status=status)
+
+
+def request_id_of(request: HttpRequest) -> str:
+    return str(getattr(request, "request_id", ""))
+
+
+def _answer(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    if is_page(request):
+        return render(request, "error.html", {"status": status, "message": message}, status=status)
+    return envelope(request, status, message)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "The request cannot be read.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "This is not allowed.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, 403, "The form has expired. Go back, load the page again and send it once more.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 404, f"There is nothing at {request.path}.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    # Called while the exception is handled: its traceback goes into the log, under the id that the answer names.
+    line = "failed request_id=%s method=%s path=%s"
+    logger.error(line, request_id_of(request), request.method, request.path, exc_info=sys.exc_info())
+    return _answer(request, 500, "The hub failed to answer. The log names this request's id.")

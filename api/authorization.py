@@ -1,0 +1,69 @@
+"""The Authorization header, parsed once for every endpoint (CONTRACT §1).
+
+`User <user secret>, Organization <organization secret>[, Element <instance token>]`: scheme names in any case, in any
+order. The API never looks at the console's cookie.
+"""
+
+import re
+from typing import cast
+
+from django.http import HttpRequest
+
+from accounts.models import Organization, User
+from instances.models import Instance
+
+_PART = re.compile(r"\s*(user|organization|element)\s+([A-Za-z0-9+/=_\-.~]+)\s*", re.IGNORECASE)
+
+
+class Unauthenticated(Exception):
+    """The header is missing, malformed or wrong."""
+
+
+class ApiRequest(HttpRequest):
+    """A request whose caller is known. `instance` is the one whose Element token was sent."""
+
+    caller: User
+    organization: Organization
+    instance: Instance | None
+
+
+def parse(header: str) -> dict[str, str]:
+    """Scheme (lower case) → secret. Raises Unauthenticated for anything else than the documented form."""
+    schemes: dict[str, str] = {}
+    for part in header.split(","):
+        match = _PART.fullmatch(part)
+        if match is None or match[1].lower() in schemes:
+            raise Unauthenticated(
+                "The Authorization header is not of the form: User <secret>, Organization <secret>[, Element <token>]."
+            )
+        schemes[match[1].lower()] = match[2]
+    return schemes
+
+
+def authorize(request: HttpRequest) -> ApiRequest:
+    """Who calls. Raises Unauthenticated unless user and organization, or user and instance, belong together."""
+    header = request.headers.get("Authorization", "").strip()
+    if not header:
+        raise Unauthenticated("The Authorization header is missing.")
+    schemes = parse(header)
+    if "user" not in schemes or not ("organization" in schemes or "element" in schemes):
+        raise Unauthenticated("The Authorization header needs User together with Organization or Element.")
+    user = User.objects.with_secret(schemes["user"]).select_related("organization").filter(is_active=True).first()
+    if user is None:
+        raise Unauthenticated("The user secret is not known.")
+    if "organization" in schemes and not user.organization.has_secret(schemes["organization"]):
+        raise Unauthenticated("The organization secret is not the one of the user's organization.")
+    authorized = cast(ApiRequest, request)
+    authorized.caller = user
+    authorized.organization = user.organization
+    authorized.instance = None
+    if "element" in schemes:
+        authorized.instance = (
+            Instance.objects.with_token(schemes["element"])
+            .filter(organization=user.organization)
+            .select_related("connection", "user", "organization")
+            .first()
+        )
+        if authorized.instance is None:
+            raise Unauthenticated("The element token is not known.")
+    return authorized

@@ -1,0 +1,275 @@
+"""The form of an instance, and the JSON that the API call would take: two spellings of one thing (CONTRACT §3, §4).
+
+The rules are the API's own: the form is turned into the API's body, and what that refuses is shown beside its field.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from console import curl
+from elements.acton.default_poller import DEFAULT
+from instances import configuration
+from instances.configuration import MASK, ConfigurationError
+from instances.models import Instance
+from polling import provisioning
+
+POLLERS = "event.poller.configuration"
+# Field → configuration key, in the order in which the JSON shows them.
+KEYS = {
+    "api_key": "oauth.api.key",
+    "api_secret": "oauth.api.secret",
+    "oauth_callback_url": "oauth.callback.url",
+    "host": "base.url",
+    "account": "acton.account",
+    "events_enabled": "event.notification.enabled",
+    "vendor_type": "event.vendor.type",
+    "callback_url": "event.notification.callback.url",
+    "signature_key": "event.notification.signature.key",
+    "refresh_minutes": "event.poller.refresh_interval",
+}
+FIELDS = {key: field for field, key in KEYS.items()}
+SECRETS = ("api_secret", "signature_key")
+OFTEN = 1440  # minutes a day
+CODE = "<AUTHORIZATION_GRANT_CODE>"  # as the platform's documentation writes it
+
+
+def hosts() -> list[tuple[str, str]]:
+    """The Act-On hosts that an instance may name."""
+    known = [(settings.ACTON_US_URL, "Act-On US"), (settings.ACTON_EUROPE_URL, "Act-On Europe")]
+    known += [(url, url) for url in settings.ACTON_API_HOSTS]
+    return ([("sandbox", "Sandbox")] if settings.SANDBOX_ENABLED else []) + known
+
+
+class InstanceForm(forms.Form):
+    """Everything but the pollers. Blank secrets of a stored instance keep what is stored."""
+
+    name = forms.CharField(label="Name", max_length=200)
+    tags = forms.CharField(
+        label="Tags", required=False, help_text="Separated by commas; the name, where there is none."
+    )
+    api_key = forms.CharField(
+        label="API Key", required=False, help_text="The client id of your Act-On application (oauth.api.key)."
+    )
+    api_secret = forms.CharField(
+        label="API Secret",
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Its client secret (oauth.api.secret). It is stored encrypted and never shown again.",
+    )
+    oauth_callback_url = forms.CharField(
+        label="Callback URL",
+        required=False,
+        help_text="Where Act-On sends the browser back to (oauth.callback.url): the hub's own page, or one of your "
+        "application's, from where you then bring the code.",
+    )
+    host = forms.ChoiceField(label="Act-On host", help_text="Where the account lives (base.url).")
+    account = forms.CharField(
+        label="Act-On account",
+        required=False,
+        help_text="Any name for the Act-On user behind it; instances that name the same one share its limits.",
+    )
+    events_enabled = forms.BooleanField(
+        label="Events Enabled", required=False, help_text="Watch Act-On for changes and send them to a callback."
+    )
+    vendor_type = forms.ChoiceField(
+        label="Event Type",
+        choices=[("polling", "polling"), ("webhooks", "webhooks")],
+        required=False,
+        help_text="With webhooks Act-On calls the hub as well; polling goes on as a safety net.",
+    )
+    callback_url = forms.CharField(
+        label="Event Notification Callback URL",
+        required=False,
+        help_text="Each notification is sent here by POST. The first request that it gets is an event.",
+    )
+    signature_key = forms.CharField(
+        label="Callback Notification Signature Key",
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Optional: notifications are signed with it, so that your application can tell them from others.",
+    )
+    refresh_minutes = forms.IntegerField(
+        label="Event poller refresh interval (mins)",
+        required=False,
+        min_value=1,
+        max_value=10_080,
+        initial=provisioning.DEFAULT_MINUTES,
+    )
+    raw = forms.CharField(
+        label="Pollers as JSON", required=False, widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = hosts()
+        host = self.fields["host"]
+        assert isinstance(host, forms.ChoiceField)  # noqa: S101 - for the type checker
+        host.choices = choices
+        host.initial = choices[0][0] if settings.ACTON_API_URL == "sandbox" else settings.ACTON_US_URL
+        self.fields["oauth_callback_url"].initial = curl.landing_page()
+
+
+class PollerForm(forms.Form):
+    """The pane of one resource."""
+
+    selected = forms.BooleanField(label="Poll it", required=False)
+    resource = forms.CharField(label="Resource", max_length=200, help_text="The name in events: their objectType.")
+    url = forms.CharField(
+        label="URL",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="A hub URL. ${epoch} becomes the last poll date; {listId} stands for every list.",
+    )
+    id_field = forms.CharField(label="ID Field", required=False, help_text="The field that holds a record's id.")
+    advanced = forms.BooleanField(
+        label="Advanced Filtering", required=False, help_text="Say which dates tell whether a record is new or changed."
+    )
+    updated_field = forms.CharField(label="Updated Date Field", required=False)
+    updated_format = forms.CharField(label="Updated Date Format", required=False)
+    created_field = forms.CharField(label="Created Date Field", required=False)
+    created_format = forms.CharField(label="Created Date Format", required=False)
+    zone = forms.CharField(label="Time zone of the dates", required=False, help_text="None means UTC.")
+    others = forms.CharField(required=False, widget=forms.HiddenInput)  # JSON: keys that have no field here
+
+
+PANE = {
+    "updated_field": "updatedDateField",
+    "updated_format": "updatedDateFormat",
+    "created_field": "createdDateField",
+    "created_format": "createdDateFormat",
+}
+ZONES = ("updatedDateTimezone", "createdDateTimezone")
+PollerForms = forms.formset_factory(PollerForm, extra=0, max_num=50, absolute_max=50)
+
+
+def entry_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource's entry in the poller configuration, out of its pane."""
+    others: dict[str, Any] = json.loads(values.get("others") or "{}")
+    dates: dict[str, Any] = dict(others.pop("datesConfiguration", {}))
+    if values.get("advanced"):
+        dates |= {key: values[field] for field, key in PANE.items() if values.get(field)}
+        dates |= {zone: values["zone"] for zone in ZONES if values.get("zone")}
+    entry: dict[str, Any] = {"url": values.get("url", ""), "idField": values.get("id_field", "")}
+    return entry | ({"datesConfiguration": dates} if dates else {}) | others
+
+
+def pane_of(resource: str, entry: Any, *, selected: bool = True) -> dict[str, Any]:
+    """The pane that shows an entry; what it has no field for is kept beside it."""
+    rest = dict(entry) if isinstance(entry, dict) else {}
+    dates = rest.pop("datesConfiguration", None)
+    dates = dict(dates) if isinstance(dates, dict) else {}
+    pane: dict[str, Any] = {
+        "selected": selected,
+        "resource": resource,
+        "url": rest.pop("url", ""),
+        "id_field": rest.pop("idField", ""),
+        "advanced": bool(dates),
+    }
+    pane |= {field: dates.pop(key, "") for field, key in PANE.items()}
+    zones = {dates.get(zone, "") for zone in ZONES}
+    pane["zone"] = zones.pop() if len(zones) == 1 else ""
+    if pane["zone"]:
+        for zone in ZONES:
+            dates.pop(zone)
+    if dates:
+        rest["datesConfiguration"] = dates
+    pane["others"] = json.dumps(rest) if rest else ""
+    return pane
+
+
+def pollers_of(panes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The poller configuration of the panes that are selected."""
+    return {pane["resource"]: entry_of(pane) for pane in panes if pane.get("selected") and pane.get("resource")}
+
+
+def body_of(values: Mapping[str, Any], pollers: Any) -> dict[str, Any]:
+    """The body of `POST /instances`, but for the code that Act-On gives out later."""
+    raw: dict[str, Any] = {}
+    for field, key in KEYS.items():
+        value = values.get(field)
+        if value not in ("", None) or field == "events_enabled":
+            raw[key] = value
+    if not raw.get(KEYS["events_enabled"]):
+        for field in ("vendor_type", "refresh_minutes"):
+            raw.pop(KEYS[field], None)
+    if raw.get(KEYS["events_enabled"]) or pollers:
+        raw[POLLERS] = pollers
+    tags = [tag.strip() for tag in str(values.get("tags") or "").split(",") if tag.strip()]
+    body = {"element": {"key": "acton"}, "name": values.get("name", "")}
+    return body | ({"tags": tags} if tags else {}) | {"configuration": raw}
+
+
+def shown(body: dict[str, Any], *, new: bool) -> str:
+    """The body as it may be shown: secrets masked; that of a new instance with a place for the code."""
+    raw = {
+        key: MASK if configuration.is_secret(key) and value else value for key, value in body["configuration"].items()
+    }
+    if new:
+        return json.dumps({**body, "providerData": {"code": CODE}, "configuration": raw}, indent=2)
+    return json.dumps({**{key: body[key] for key in body if key != "element"}, "configuration": raw}, indent=2)
+
+
+def values_of(instance: Instance) -> dict[str, Any]:
+    """What the form shows of a stored instance; its secrets stay where they are."""
+    stored = instance.configuration
+    return {
+        "name": instance.name,
+        "tags": ", ".join(instance.tags),
+        "api_key": instance.connection.api_key,
+        "oauth_callback_url": stored.get("oauth.callback.url", ""),
+        "host": "sandbox" if instance.connection.host == "sandbox" else instance.connection.host,
+        "account": instance.connection.account,
+        "events_enabled": instance.events_enabled,
+        "vendor_type": instance.vendor_type,
+        "callback_url": instance.callback_url,
+        "refresh_minutes": instance.refresh_minutes,
+    }
+
+
+def panes_of(instance: Instance | None) -> list[dict[str, Any]]:
+    """One pane a resource: those of the instance, and the defaults that it does not poll."""
+    polled = {poller.resource: poller.configuration for poller in instance.pollers.order_by("pk")} if instance else {}
+    panes = [pane_of(resource, entry) for resource, entry in polled.items()]
+    return panes + [
+        pane_of(resource, entry, selected=instance is None)
+        for resource, entry in DEFAULT.items()
+        if resource not in polled
+    ]
+
+
+def check(body: dict[str, Any]) -> None:
+    """Raises ConfigurationError as the API would."""
+    parsed = configuration.parse(body["configuration"])
+    provisioning.resources_of(body["configuration"], parsed)
+
+
+def place_of(error: ConfigurationError, resources: list[str]) -> tuple[str, int | None]:
+    """Beside which field an error belongs: (field of the form, None), or (field of a pane, its number).
+
+    What belongs to no field stands above the form: ("", None).
+    """
+    key = error.key.removeprefix("configuration.")
+    if key in FIELDS:
+        return FIELDS[key], None
+    if not key.startswith(POLLERS):
+        return "", None
+    rest = key.removeprefix(POLLERS).lstrip(".")
+    for number, resource in enumerate(resources):
+        if rest == resource or rest.startswith(f"{resource}."):
+            last = rest.removeprefix(resource).lstrip(".").removeprefix("datesConfiguration.")
+            fields = {"url": "url", "idField": "id_field", **{key: field for field, key in PANE.items()}}
+            fields |= dict.fromkeys(ZONES, "zone")
+            return fields.get(last, "resource"), number
+    return "raw", None
+
+
+def cost_of(minutes: int | None, pollers: int) -> str:
+    """What an interval costs a day, in Act-On's calls, while nothing changes (DESIGN promise 6)."""
+    if not minutes or minutes < 1:
+        return ""
+    calls = -(-OFTEN // minutes) * max(pollers, 1)
+    return f"At least {calls:,} of Act-On's 30,000 calls a day; each list that changed costs one more a poll."

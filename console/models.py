@@ -1,0 +1,48 @@
+"""What waits for a browser to come back from Act-On."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+
+from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes
+
+TERM = timedelta(minutes=10)
+KEPT = timedelta(days=1)  # so that a page can say what became of it, and bring the form back
+
+
+class AuthorizationQuerySet(models.QuerySet["Authorization"]):
+    def with_state(self, state: str) -> "AuthorizationQuerySet":
+        return self.filter(state_hash__in=lookup_hashes(state))
+
+    def take(self, pk: int, now: datetime) -> bool:
+        """Use it up; False where somebody else did. One conditional update."""
+        return bool(self.filter(pk=pk, used_at=None).update(used_at=now))
+
+
+class Authorization(models.Model):
+    """A form whose sender was sent to Act-On: good once, for ten minutes, in the session that sent it."""
+
+    state_hash = models.CharField(max_length=64, unique=True)
+    session_hash = models.CharField(max_length=64)
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="authorizations")
+    instance = models.ForeignKey(  # the one to be authenticated again; none: a new one is made
+        "instances.Instance", on_delete=models.CASCADE, null=True, related_name="authorizations"
+    )
+    form = EncryptedTextField()  # JSON: the fields as they were sent
+    created_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    objects = AuthorizationQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"authorization {self.pk}"
+
+    def is_of_session(self, session_key: str | None) -> bool:
+        return self.session_hash in lookup_hashes(session_key or "")
+
+    def is_expired(self, now: datetime) -> bool:
+        return now > self.created_at + TERM
+
+    @staticmethod
+    def hash_of(text: str) -> str:
+        return lookup_hash(text)

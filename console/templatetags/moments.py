@@ -1,0 +1,47 @@
+"""Moments and spans of time, for people and machines alike."""
+
+from datetime import UTC, datetime, timedelta
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.filter
+def utc(moment: datetime | None) -> SafeString | str:
+    """A moment in UTC, to the second; nothing where there is none."""
+    if moment is None:
+        return ""
+    moment = moment.astimezone(UTC)
+    return _time(moment, moment.strftime("%Y-%m-%d %H:%M:%S"))
+
+
+@register.filter
+def utc_ms(milliseconds: int | None) -> SafeString | str:
+    """Epoch milliseconds, to the millisecond; a number that no calendar holds is shown as it is."""
+    if milliseconds is None:
+        return ""
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return f"{milliseconds} ms"
+    return _time(moment, f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}")
+
+
+def _time(moment: datetime, text: str) -> SafeString:
+    machine = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_html('<time datetime="{}">{} <small>UTC</small></time>', machine, text)
+
+
+@register.filter
+def span(duration: timedelta) -> str:
+    """A length of time in its two largest units: `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    seconds = int(duration.total_seconds())
+    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3600, seconds % 3600 // 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

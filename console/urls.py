@@ -1,0 +1,28 @@
+"""The pages."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+from django.views.generic import RedirectView
+
+from console import edit_instance, event_log, export, instances
+
+app_name = "console"
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="console:instances"), name="start"),
+    path(
+        "login", LoginView.as_view(template_name="console/login.html", redirect_authenticated_user=True), name="login"
+    ),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("instances", instances.listing, name="instances"),
+    path("instances/new", edit_instance.new, name="new"),
+    path("instances/finish", edit_instance.finish, name="finish"),
+    path("instances/<int:instance_id>", instances.one, name="instance"),
+    path("instances/<int:instance_id>/edit", edit_instance.edit, name="edit"),
+    path("instances/<int:instance_id>/delete", edit_instance.delete, name="delete"),
+    path("instances/<int:instance_id>/poll", instances.poll, name="poll"),
+    path("instances/<int:instance_id>/enabled", instances.enabled, name="enabled"),
+    path("events", event_log.listing, name="events"),
+    path("events/tail", event_log.tail, name="tail"),
+    path("events.<str:kind>", export.export, name="export"),
+    path("events/<int:change_id>", event_log.one, name="event"),
+]

@@ -1,0 +1,125 @@
+"""Act-On's limits, kept by counting (CONTRACT §8; DESIGN promise 5).
+
+The rules are pure functions over lists of moments in epoch milliseconds; `reserve_*` apply them to the account's
+row, in one short transaction, so that they hold over all threads, processes and machines.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from acton_hub.encryption import lookup_hash
+from elements.acton.exceptions import Throttled
+from elements.models import CallBudget
+
+CALLS_A_SECOND = 5
+# Five moments are spread over a little more than a second: a call that leaves on time may arrive late,
+# and then the next ones must not arrive within the same second of Act-On's.
+SECOND_MS = 1200
+CALLS_A_DAY = 30_000
+TOKEN_CALLS_AN_HOUR = 5
+# Act-On's clock and ours need not agree to the second, nor does a call arrive when it leaves.
+HOUR_MS = 3_600_000 + 10_000
+KEPT_FOR_REFRESHING = 1
+SLOW_DOWN_FIRST_S = 2.0
+SLOW_DOWN_MOST_S = 300.0
+
+# A call waits at most this long for its slot, so a remembered moment further ahead cannot be true.
+AHEAD_MS = 60_000
+
+
+def believable(recent: list[int], now_ms: int) -> list[int]:
+    """The remembered moments; one that lies too far ahead (our clock was set back since) counts as now."""
+    return sorted(moment if moment <= now_ms + AHEAD_MS else now_ms for moment in recent)
+
+
+def next_slot(recent: list[int], now_ms: int, most: int, window_ms: int) -> int:
+    """The earliest moment from `now_ms` on at which one more call keeps "at most `most` in any `window_ms`".
+
+    `recent` holds the moments of earlier calls (epoch ms, at least the last `most` of them), oldest first.
+    """
+    if len(recent) < most:
+        return max([now_ms, *recent[-1:]])
+    return max(now_ms, recent[-most] + window_ms, recent[-1])
+
+
+def scope_of(host: str, api_key: str, account: str) -> str:
+    """The look-up hash under which an account's calls are counted."""
+    return lookup_hash("\0".join((host, api_key, account)))
+
+
+def budget_for(host: str, api_key: str, account: str) -> CallBudget:
+    return CallBudget.objects.get_or_create(scope=scope_of(host, api_key, account))[0]
+
+
+def _now_ms() -> int:
+    return int(timezone.now().timestamp() * 1000)
+
+
+def reserve_call(budget_id: int, *, wait_s: float) -> float:
+    """Take one call out of the account's allowance; returns the epoch seconds at which it may leave.
+
+    Raises Throttled, and takes nothing, when that would be more than `wait_s` seconds away.
+    """
+    with transaction.atomic():
+        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+        now_ms = _now_ms()
+        recent = believable(budget.recent_calls, now_ms)
+        slot = next_slot(recent, now_ms, CALLS_A_SECOND, SECOND_MS)
+        if budget.paused_until:
+            slot = max(slot, int(budget.paused_until.timestamp() * 1000))
+        today = datetime.fromtimestamp(slot / 1000, UTC).date()
+        used = budget.day_calls if budget.day == today else 0
+        if used >= CALLS_A_DAY:
+            raise Throttled("The account's calls of today are used up.", retry_after=_until_tomorrow(now_ms))
+        if slot > now_ms + wait_s * 1000:
+            raise Throttled("The account's calls are used up for now.", retry_after=(slot - now_ms) / 1000)
+        budget.recent_calls = [*recent, slot][-CALLS_A_SECOND:]
+        budget.day, budget.day_calls = today, used + 1
+        budget.save(update_fields=["recent_calls", "day", "day_calls"])
+    return slot / 1000
+
+
+def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
+    """Take one token call out of the account's five an hour, leaving at least `keep`.
+
+    Raises Throttled, with the seconds until one is free, and takes nothing, when there are none.
+    """
+    with transaction.atomic():
+        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+        now_ms = _now_ms()
+        recent = believable(budget.token_calls, now_ms)
+        slot = next_slot(recent, now_ms, TOKEN_CALLS_AN_HOUR - keep, HOUR_MS)
+        budget.token_calls = [*recent, now_ms][-TOKEN_CALLS_AN_HOUR:] if slot <= now_ms else recent
+        budget.save(update_fields=["token_calls"])
+    if slot > now_ms:
+        raise Throttled(
+            f"Act-On allows {TOKEN_CALLS_AN_HOUR} token calls an hour, and they are used up.",
+            retry_after=(slot - now_ms) / 1000,
+        )
+
+
+def slow_down(budget_id: int, retry_after: float | None) -> float:
+    """Act-On said "too many calls": pause this account alone; returns for how many seconds.
+
+    Act-On names no time (CONTRACT §8), so the pause doubles with each such answer in a row.
+    """
+    with transaction.atomic():
+        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+        pause = retry_after or min(SLOW_DOWN_FIRST_S * 2.0 ** min(budget.throttled, 20), SLOW_DOWN_MOST_S)
+        budget.throttled += 1
+        budget.paused_until = timezone.now() + timedelta(seconds=pause)
+        budget.save(update_fields=["throttled", "paused_until"])
+    return pause
+
+
+def speed_up(budget_id: int) -> None:
+    """Act-On answers again."""
+    CallBudget.objects.filter(pk=budget_id, throttled__gt=0).update(throttled=0, paused_until=None)
+
+
+def _until_tomorrow(now_ms: int) -> float:
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (tomorrow - now).total_seconds()

@@ -1,0 +1,171 @@
+"""Sends a batch of notifications: HTTP in threads that touch no database, results stored by the one that does.
+
+Deliveries to one callback host run in a few lanes, one after another on a kept connection; a lane that meets a
+failure gives the rest of its deliveries back, so that one callback's trouble stays its own (DESIGN promise 7).
+"""
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from django.utils import timezone
+
+from acton_hub import outbound
+from acton_hub.stopping import stopping
+from events import outbox, signing
+from events.models import Delivery
+from events.outbox import Outcome
+
+LANES_A_HOST = 4
+BUDGET_S = 5.0  # no new attempt begins after it
+WHOLE_S = 20.0  # one attempt, from its beginning to the last byte of the answer
+STOP_GRACE_S = 6.0  # how long a stop waits for answers that are still out
+MOST_RESPONSE_BYTES = 64 * 1024
+# The platform's own hosts, which are gone, count as the hub itself (CONTRACT §3).
+PLATFORM_HOSTS = ("api.cloud-elements.com", "api.cloud-elements.io")
+OWN_PATHS = ("/elements/api-v2/events", "/events", "/elements/api-v2/events/acton", "/events/acton")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One delivery, made ready to be sent without a database."""
+
+    delivery_id: int
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    basic: tuple[str, str] | None
+
+
+def is_hub_itself(url: str) -> bool:
+    """Whether a callback URL leads back to this hub's events API: such events are stored and read there."""
+    parts = urlsplit(url)
+    if parts.hostname in PLATFORM_HOSTS:
+        return True
+    own = {urlsplit(settings.PUBLIC_URL).netloc, urlsplit(settings.LOCAL_URL).netloc}
+    return parts.netloc in own and parts.path.rstrip("/") in OWN_PATHS
+
+
+def letter(delivery: Delivery, now: datetime) -> Letter:
+    """What an attempt at `now` sends; the body is the same at every attempt."""
+    subscription, notification = delivery.subscription, delivery.notification
+    instance, body = subscription.instance, notification.body
+    key = instance.signature_key if instance else ""
+    headers = signing.headers_for(str(notification.webhook_id), key, body)
+    headers |= signing.standard_headers(str(notification.webhook_id), key, body, now)
+    return Letter(
+        delivery.pk, subscription.callback_url, headers, body, instance.basic_credentials if instance else None
+    )
+
+
+def send(session: requests.Session, message: Letter) -> Outcome:
+    """One attempt. Whatever goes wrong is an outcome, not an exception: it is stored, shown and tried again."""
+    started_at, begun = timezone.now(), time.monotonic()
+
+    def outcome(status_code: int | None = None, error: str = "", response: str = "") -> Outcome:
+        duration_ms = int((time.monotonic() - begun) * 1000)
+        return Outcome(message.delivery_id, started_at, duration_ms, status_code, error, response)
+
+    if is_hub_itself(message.url):
+        return outcome(200, response="kept by the hub itself")
+    try:
+        with session.post(
+            message.url, data=message.body, headers=message.headers, auth=message.basic,
+            timeout=outbound.TIMEOUT_S, stream=True,
+        ) as answer:  # fmt: skip
+            text = _head_of(answer, begun + WHOLE_S)
+    except outbound.Forbidden as error:
+        return outcome(error=str(error))
+    except requests.Timeout:
+        return outcome(error="The callback did not answer in time")
+    except (requests.RequestException, ValueError) as error:
+        return outcome(error=f"The callback could not be reached ({type(error).__name__})")
+    accepted = 200 <= answer.status_code < 300
+    return outcome(answer.status_code, "" if accepted else f"The callback answered {answer.status_code}", text)
+
+
+def _head_of(answer: requests.Response, deadline: float) -> str:
+    """The first 64 KiB of the answer. Raises requests.Timeout when it trickles in past the deadline."""
+    head = bytearray()
+    for chunk in answer.iter_content(8192):
+        head += chunk
+        if time.monotonic() > deadline:
+            raise requests.Timeout
+        if len(head) >= MOST_RESPONSE_BYTES:
+            break
+    return head[:MOST_RESPONSE_BYTES].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def lanes(letters: list[Letter]) -> list[list[Letter]]:
+    """The letters of each callback host, dealt out to a few lanes in their order."""
+    by_host: dict[str, list[Letter]] = defaultdict(list)
+    for message in letters:
+        by_host[urlsplit(message.url).netloc].append(message)
+    return [
+        lane
+        for messages in by_host.values()
+        for start in range(LANES_A_HOST)
+        if (lane := messages[start::LANES_A_HOST])
+    ]
+
+
+def _run_lane(lane: list[Letter], until: float, results: "queue.SimpleQueue[Outcome | None]") -> None:
+    try:
+        with outbound.session() as session:
+            for message in lane:
+                if time.monotonic() > until or stopping():
+                    break
+                outcome = send(session, message)
+                results.put(outcome)
+                if not outcome.accepted:
+                    break
+    finally:
+        results.put(None)
+
+
+def _outcomes(batch_lanes: list[list[Letter]]) -> Iterator[list[Outcome]]:
+    """Run the lanes; yields what came in since the last time, until every lane has ended or a stop cannot wait."""
+    results: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+    until = time.monotonic() + BUDGET_S
+    for lane in batch_lanes:
+        threading.Thread(target=_run_lane, args=(lane, until, results), daemon=True).start()
+    running = len(batch_lanes)
+    stop_at = None
+    while running:
+        collected: list[Outcome] = []
+        try:
+            item = results.get(timeout=0.2)
+            while True:
+                if item is None:
+                    running -= 1
+                else:
+                    collected.append(item)
+                item = results.get_nowait()
+        except queue.Empty:
+            pass
+        if collected:
+            yield collected
+        if stopping():
+            stop_at = stop_at or time.monotonic() + STOP_GRACE_S
+            if time.monotonic() > stop_at:
+                return
+
+
+def deliver_batch(holder: str, most: int) -> int:
+    """Claim what is due, send it, store how it went; returns how many deliveries were claimed."""
+    batch = outbox.claim(holder, most, timezone.now())
+    waiting = {delivery.pk for delivery in batch.deliveries}
+    try:
+        for outcomes in _outcomes(lanes([letter(delivery, timezone.now()) for delivery in batch.deliveries])):
+            outbox.settle(batch, outcomes)
+            waiting.difference_update(outcome.delivery_id for outcome in outcomes)
+    finally:
+        outbox.give_back(batch, sorted(waiting))
+    return len(batch.deliveries)

@@ -1,0 +1,196 @@
+"""What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import Organization
+from acton_hub.queue import wake
+from events import retry
+from events.models import Attempt, Delivery, Event, EventStatus, Subscription
+
+LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
+MOST_A_SUBSCRIPTION = 50  # leased at once, so that a callback that hangs holds up few
+CANDIDATES = 1000
+SETTLED_FIELDS = [
+    "status", "failures", "attempts_made", "next_attempt_at", "lease_holder", "lease_until", "last_error", "updated_at",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt went. `status_code` is None where no answer came."""
+
+    delivery_id: int
+    started_at: datetime
+    duration_ms: int
+    status_code: int | None = None
+    error: str = ""
+    response: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Deliveries leased to one holder."""
+
+    holder: str
+    deliveries: list[Delivery] = field(default_factory=list)
+
+
+def claim(holder: str, most: int, now: datetime) -> Batch:
+    """Lease up to `most` due deliveries, oldest first; few of one subscription, one of a failing one."""
+    with transaction.atomic():
+        due = Delivery.objects.due(now).order_by("next_attempt_at", "pk")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        candidates = list(due.values_list("pk", "subscription_id")[:CANDIDATES])
+        chosen = _within_allowance(candidates, most, now)
+        Delivery.objects.filter(pk__in=chosen).update(lease_holder=holder, lease_until=now + LEASE)
+        deliveries = list(
+            Delivery.objects.filter(pk__in=chosen)
+            .select_related("notification", "subscription__instance", "subscription__organization")
+            .order_by("next_attempt_at", "pk")
+        )
+        Event.objects.filter(
+            pk__in=[delivery.notification.event_id for delivery in deliveries if _is_own(delivery)],
+            status=EventStatus.DISPATCHED,
+        ).update(status=EventStatus.CONSUMED)
+    return Batch(holder, deliveries)
+
+
+def _is_own(delivery: Delivery) -> bool:
+    """Whether it goes to the instance's own callback: what users' subscriptions accept says nothing of the event."""
+    return delivery.subscription.instance_id is not None
+
+
+def _within_allowance(candidates: list[tuple[int, int]], most: int, now: datetime) -> list[int]:
+    subscriptions = {subscription for _, subscription in candidates}
+    leased = Counter(
+        dict(
+            Delivery.objects.filter(lease_until__gte=now, subscription__in=subscriptions)
+            .order_by()
+            .values_list("subscription")
+            .annotate(Count("pk"))
+        )
+    )
+    failing = set(
+        Subscription.objects.filter(pk__in=subscriptions, failing_since__isnull=False).values_list("pk", flat=True)
+    )
+    chosen: list[int] = []
+    for delivery, subscription in candidates:
+        if len(chosen) < most and leased[subscription] < (1 if subscription in failing else MOST_A_SUBSCRIPTION):
+            leased[subscription] += 1
+            chosen.append(delivery)
+    return chosen
+
+
+def settle(batch: Batch, outcomes: list[Outcome]) -> None:
+    """Store attempts and what follows from them, in one transaction.
+
+    A delivery whose lease has run out and went to another holder is left to that one.
+    """
+    by_id = {delivery.pk: delivery for delivery in batch.deliveries}
+    now = timezone.now()
+    with transaction.atomic():
+        held = set(
+            Delivery.objects.select_for_update()
+            .filter(pk__in=[outcome.delivery_id for outcome in outcomes], lease_holder=batch.holder)
+            .values_list("pk", flat=True)
+        )
+        settled = []
+        attempts = []
+        for outcome in outcomes:
+            if outcome.delivery_id in held:
+                delivery = by_id[outcome.delivery_id]
+                attempts.append(_attempt(delivery, outcome))
+                _apply(delivery, outcome, now)
+                settled.append(delivery)
+        Attempt.objects.bulk_create(attempts)
+        Delivery.objects.bulk_update(settled, SETTLED_FIELDS)
+        accepted = [delivery for delivery in settled if delivery.status == Delivery.Status.NOTIFIED]
+        Event.objects.filter(
+            pk__in=[delivery.notification.event_id for delivery in accepted if _is_own(delivery)]
+        ).update(status=EventStatus.NOTIFIED)
+        _mark_subscriptions(settled, now)
+
+
+def _attempt(delivery: Delivery, outcome: Outcome) -> Attempt:
+    return Attempt(
+        delivery=delivery,
+        number=delivery.attempts_made + 1,
+        started_at=outcome.started_at,
+        duration_ms=outcome.duration_ms,
+        status_code=outcome.status_code,
+        error=outcome.error,
+        response=outcome.response,
+    )
+
+
+def _apply(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    """The rule of CONTRACT §6: accepted, tried again later, or, after the last retry, queued."""
+    delivery.attempts_made += 1
+    delivery.lease_holder, delivery.lease_until, delivery.updated_at = "", None, now
+    if outcome.accepted:
+        delivery.status, delivery.next_attempt_at, delivery.last_error = Delivery.Status.NOTIFIED, None, ""
+        return
+    delivery.failures += 1
+    delivery.last_error = outcome.error
+    queues = delivery.subscription.organization.failure_policy == Organization.FailurePolicy.QUEUE
+    pause = None if queues else retry.pause_after(delivery.failures)
+    if pause is None:
+        delivery.status, delivery.next_attempt_at = Delivery.Status.QUEUED, None
+    else:
+        delivery.status, delivery.next_attempt_at = Delivery.Status.RETRY, now + pause
+
+
+def _mark_subscriptions(settled: list[Delivery], now: datetime) -> None:
+    """A callback that accepts works again; one that does not is failing; after the last retry it is deactivated.
+
+    What waits on a deactivated subscription is queued until somebody releases it.
+    """
+    works = {delivery.subscription_id for delivery in settled if delivery.status == Delivery.Status.NOTIFIED}
+    fails = {delivery.subscription_id for delivery in settled} - works
+    given_up = {delivery.subscription_id for delivery in settled if delivery.status == Delivery.Status.QUEUED} - works
+    Subscription.objects.filter(pk__in=works, failing_since__isnull=False).update(failing_since=None)
+    Subscription.objects.filter(pk__in=fails, failing_since=None).update(failing_since=now)
+    if given_up:
+        Subscription.objects.filter(pk__in=given_up).update(active=False)
+        Delivery.objects.filter(subscription__in=given_up, next_attempt_at__isnull=False).update(
+            status=Delivery.Status.QUEUED, next_attempt_at=None, updated_at=now
+        )
+
+
+def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
+    """Make deliveries due again, as new, and their subscriptions active; returns how many. The bytes stay the same.
+
+    Those that are just being attempted are left alone.
+    """
+    with transaction.atomic():
+        free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        chosen = list(free.values_list("pk", "subscription"))
+        ids = [pk for pk, _ in chosen]
+        for start in range(0, len(ids), CANDIDATES):
+            Delivery.objects.filter(pk__in=ids[start : start + CANDIDATES]).update(
+                status=Delivery.Status.CREATED, failures=0, next_attempt_at=now, updated_at=now
+            )
+        Subscription.objects.filter(pk__in={subscription for _, subscription in chosen}).update(
+            active=True, failing_since=None
+        )
+        wake("events.tasks.deliver")
+    return len(ids)
+
+
+def give_back(batch: Batch, delivery_ids: list[int]) -> None:
+    """End the lease of what was not attempted; it is due as before."""
+    if delivery_ids:
+        Delivery.objects.filter(pk__in=delivery_ids, lease_holder=batch.holder).update(
+            lease_holder="", lease_until=None
+        )

@@ -1,0 +1,22 @@
+"""What the queue calls."""
+
+import time
+import uuid
+
+from acton_hub.queue import wake
+from acton_hub.stopping import stopping
+from events import delivery
+
+BATCH = 128
+WORK_S = 5.0  # a task ends soon, so that no other kind of task waits long for a worker
+
+
+def deliver() -> None:
+    """Send what is due, batch after batch; hand over to a fresh task where more is waiting than fits."""
+    until = time.monotonic() + WORK_S
+    while delivery.deliver_batch(uuid.uuid4().hex, BATCH):
+        if stopping():
+            return
+        if time.monotonic() > until:
+            wake("events.tasks.deliver")
+            return

@@ -1,0 +1,12 @@
+"""What can be done to an instance from API and pages alike."""
+
+from django.db import transaction
+
+from instances.models import Instance
+
+
+@transaction.atomic
+def set_enabled(instance: Instance, enabled: bool) -> None:
+    """Disable or enable. A disabled instance is not polled; enabling resumes the old position (CONTRACT §3)."""
+    instance.disabled = not enabled
+    instance.save(update_fields=["disabled"])

@@ -1,0 +1,77 @@
+"""The element instance: one authenticated use of the Act-On element by one application (CONTRACT §3)."""
+
+import json
+from typing import Any
+
+from django.db import models
+
+from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes, new_secret
+
+
+class InstanceQuerySet(models.QuerySet["Instance"]):
+    def with_token(self, token: str) -> "InstanceQuerySet":
+        return self.filter(token_hash__in=lookup_hashes(token))
+
+
+class Instance(models.Model):
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="instances")
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="instances")
+    connection = models.ForeignKey("elements.Connection", on_delete=models.PROTECT, related_name="instances")
+    name = models.CharField(max_length=200)
+    tags = models.JSONField(default=list)
+    token = EncryptedTextField()
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    disabled = models.BooleanField(default=False)
+    events_enabled = models.BooleanField(default=False)
+    refresh_minutes = models.PositiveIntegerField(default=15)
+    # Every configuration key as it was given, but the secret ones: those are in `secrets`, as JSON.
+    configuration = models.JSONField(default=dict)
+    secrets = EncryptedTextField(default="{}")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = InstanceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def set_token(self, token: str = "") -> None:
+        self.token = token or new_secret()
+        self.token_hash = lookup_hash(self.token)
+
+    @property
+    def secret_values(self) -> dict[str, str]:
+        values: dict[str, str] = json.loads(self.secrets)
+        return values
+
+    def set_secrets(self, values: dict[str, Any]) -> None:
+        self.secrets = json.dumps(values)
+
+    @property
+    def callback_url(self) -> str:
+        return str(self.configuration.get("event.notification.callback.url", ""))
+
+    @property
+    def signature_key(self) -> str:
+        return self.secret_values.get("event.notification.signature.key", "")
+
+    @property
+    def basic_credentials(self) -> tuple[str, str] | None:
+        """User name and password that the callback wants as HTTP basic authorization, if any."""
+        name = self.configuration.get("event.notification.basic.username")
+        return (str(name), self.secret_values.get("event.notification.basic.password", "")) if name else None
+
+    @property
+    def vendor_type(self) -> str:
+        return str(self.configuration.get("event.vendor.type", "polling"))
+
+    @property
+    def state(self) -> str:
+        """One word for people and programs: disabled, needs authentication, paused, polling."""
+        if self.disabled:
+            return "disabled"
+        if self.connection.needs_authentication:
+            return "needs authentication"
+        return "polling" if self.events_enabled else "paused"
+
+    def option(self, key: str, default: Any = None) -> Any:
+        return self.configuration.get(key, default)

@@ -1,0 +1,84 @@
+"""The web server: gunicorn with one process of 32 threads, on a socket that may outlive it."""
+
+import logging
+import os
+import signal
+import socket
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
+from django.urls import get_resolver
+from gunicorn.app.base import BaseApplication
+
+from acton_hub.kernel import die_with_parent, name_process
+
+logger = logging.getLogger(__name__)
+THREADS = 32
+BACKLOG = 512  # connections that wait while all threads are busy, or while the server is started again
+GRACE_S = 6  # for requests in hand, once asked to stop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ImproperlyConfigured with one line when the address cannot be had."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise ImproperlyConfigured(f"HOST={host!r} cannot be used: {error}") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ImproperlyConfigured(f"PORT={port} on {host} cannot be used: {error.strerror}") from error
+    return listener
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn on the listening socket with that file descriptor; nothing of it is read from files or environment."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in {
+            "bind": f"fd://{self._descriptor}",
+            "backlog": BACKLOG,
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "timeout": 60,  # for the process, whose main thread has little to do; requests may take longer
+            "graceful_timeout": GRACE_S,
+            "keepalive": 15,
+            "limit_request_line": 8190,
+            "accesslog": None,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_fork": _begin_serving,
+        }.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> WSGIHandler:
+        """Views included, so that what cannot be imported ends the start, and no request waits for the import."""
+        from acton_hub.wsgi import application
+
+        _ = get_resolver().url_patterns
+        return application
+
+
+def _begin_serving(arbiter: Any, worker: Any) -> None:
+    die_with_parent(worker.ppid)
+    name_process("hub-web-serving")
+
+
+def serve(descriptor: int) -> None:
+    """Serve until SIGTERM or SIGINT; ends the process."""
+    name_process("hub-web")
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    os.environ.pop("LISTEN_FDS", None)  # of whatever supervises this process; gunicorn would take it for its own
+    Server(descriptor).run()

@@ -1,0 +1,1 @@
+"""A simulated Act-On: OAuth, lists and contacts, limits, faults, and an inbox for callbacks. See README.md."""

@@ -1,0 +1,48 @@
+// What the form does without the server: the slider and the number agree, keys are made up, texts are copied.
+"use strict";
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+function agree(slider, number) {
+  slider.hidden = false;
+  slider.value = number.value || 15;
+  slider.addEventListener("input", () => {
+    number.value = slider.value;
+  });
+  number.addEventListener("input", () => {
+    slider.value = number.value;
+  });
+}
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function copyOnPress(button) {
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed by the browser";
+    }
+    setTimeout(() => {
+      button.textContent = label;
+    }, 2000);
+  });
+}
+
+agree(byId("interval"), byId("id_refresh_minutes"));
+document.querySelectorAll(".copy").forEach(copyOnPress);
+const generate = byId("generate");
+generate.hidden = false;
+generate.addEventListener("click", () => {
+  const field = byId("id_signature_key");
+  field.value = newKey();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});

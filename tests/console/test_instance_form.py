@@ -1,0 +1,162 @@
+"""The form of an instance: the same rules as the API's, and nothing typed is lost between its spellings."""
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console import instance_form
+from elements.acton.default_poller import DEFAULT
+from instances.models import Instance
+from polling.models import Poller
+from tests.act_on import Sandbox
+from tests.console.flow import FIELDS, code_for, send, sent_to_acton
+
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
+keys = st.sampled_from(["filterByUpdatedDate", "pollDelay", "lists", "pageSize", "unheard of"])
+texts = st.text(max_size=20)
+entries = st.fixed_dictionaries(
+    {"url": texts, "idField": texts},
+    optional={
+        "datesConfiguration": st.dictionaries(
+            st.sampled_from([*instance_form.PANE.values(), *instance_form.ZONES, "other"]),
+            texts.filter(bool),
+            min_size=1,
+        ),
+        "filterByUpdatedDate": st.booleans(),
+        "lists": st.dictionaries(st.sampled_from(["include", "exclude"]), st.lists(texts)),
+    },
+)
+
+
+@given(entries)
+def test_an_entry_comes_back_from_its_pane_as_it_was(entry: dict[str, Any]) -> None:
+    assert instance_form.entry_of(instance_form.pane_of("contacts", entry)) == entry
+
+
+def shown(text: str) -> Any:
+    """The JSON that stands beside the form."""
+    found = re.search(r'<code id="the-json">(.*?)</code>', text, re.DOTALL)
+    assert found
+    return json.loads(html.unescape(found[1]))
+
+
+def test_the_json_beside_the_form_makes_the_same_instance_by_the_api(
+    browser: Client, api: Client, act_on: Sandbox
+) -> None:
+    text = browser.post("/console/instances/new", FIELDS | {"action": "json"}).content.decode()
+    assert "my-secret" not in text
+    body = shown(text)
+    made = send(browser, act_on)
+    body["providerData"] = {"code": code_for(act_on)}
+    body["configuration"] |= {"oauth.api.key": "my-key", "oauth.api.secret": "my-secret"}
+    body["configuration"]["event.notification.signature.key"] = FIELDS["signature_key"]
+    response = api.post("/instances", json.dumps(body), content_type="application/json")
+    assert response.status_code == 200, response.content
+    other = Instance.objects.get(pk=response.json()["id"])
+    for attribute in ("name", "tags", "configuration", "secret_values", "refresh_minutes", "events_enabled"):
+        assert getattr(made, attribute) == getattr(other, attribute), attribute
+    configurations = Poller.objects.values_list("resource", "configuration")
+    assert list(configurations.filter(instance=made)) == list(configurations.filter(instance=other))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "required"),
+        ("api_key", "", "needed"),
+        ("api_secret", "", "needed"),
+        ("callback_url", "", "required when events are enabled"),
+        ("callback_url", "ftp://example.com", "http or https"),
+        ("callback_url", "http://user:word@example.com", "credentials"),
+        ("refresh_minutes", "0", "greater than or equal to 1"),
+        ("refresh_minutes", "ten", "whole number"),
+        ("host", "https://elsewhere.example", "Select a valid choice"),
+        ("p-0-url", "/nothing/to/poll", "cannot"),
+        ("p-0-url", "/hubs/marketing/lists/{listId}/contacts?where=modafter='${eon}'", "${eon}"),
+        ("p-0-id_field", "", "at least 1"),
+        ("p-0-selected", "", "Select at least one"),
+    ],
+)
+def test_an_error_stands_beside_its_field_and_nothing_is_stored(
+    browser: Client, act_on: Sandbox, field: str, value: str, words: str
+) -> None:
+    response = browser.post("/console/instances/new", FIELDS | {field: value})
+    assert response.status_code == 200
+    text = html.unescape(response.content.decode())
+    errors = re.findall(r'<p class="field-error" role="alert">(.*?)</p>', text)
+    assert any(words in error for error in errors), errors
+    assert "my-secret" not in text
+    assert not Instance.objects.exists()
+
+
+def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
+    empty = FIELDS | dict.fromkeys(("name", "api_key", "api_secret", "p-0-selected"), "")
+    text = browser.post("/console/instances/new", empty).content.decode()
+    assert text.count('<p class="field-error" role="alert">') == 4
+
+
+def test_what_was_typed_survives_the_way_through_json_and_back(browser: Client) -> None:
+    typed = {"p-0-url": "/hubs/marketing/lists/l-0001/contacts", "p-0-others": '{"pageSize": 7}', "action": "switch"}
+    as_json = browser.post("/console/instances/new", FIELDS | typed).content.decode()
+    area = re.search(r'<textarea name="raw"[^>]*>(.*?)</textarea>', as_json, re.DOTALL)
+    assert area
+    raw = json.loads(html.unescape(area[1]))
+    assert raw["contacts"]["pageSize"] == 7
+    raw["contacts"]["pollDelay"] = 5
+    raw["more"] = DEFAULT["contacts"]
+    back = browser.post("/console/instances/new", FIELDS | {"mode": "json", "raw": json.dumps(raw), "action": "switch"})
+    assert shown(back.content.decode())["configuration"]["event.poller.configuration"] == raw
+
+
+def test_json_that_cannot_be_read_stays_where_it_is(browser: Client) -> None:
+    typed = FIELDS | {"mode": "json", "raw": "{not json", "action": "switch"}
+    text = browser.post("/console/instances/new", typed).content.decode()
+    assert "{not json" in text
+    assert "This is not JSON" in text
+
+
+def test_another_resource_starts_as_a_copy(browser: Client) -> None:
+    text = browser.post("/console/instances/new", FIELDS | {"action": "add"}).content.decode()
+    pollers = shown(text)["configuration"]["event.poller.configuration"]
+    assert pollers["contacts-2"] == pollers["contacts"]
+
+
+def test_an_edit_keeps_what_was_not_touched_and_removes_what_was_emptied(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    page = browser.get(f"/console/instances/{made.pk}/edit").content.decode()
+    assert "my-secret" not in page
+    assert FIELDS["signature_key"] not in page
+    token, position = made.token, made.pollers.get().started_ms
+    changed = FIELDS | {"name": "Changed", "api_secret": "", "signature_key": "********", "refresh_minutes": "30"}
+    assert browser.post(f"/console/instances/{made.pk}/edit", changed).status_code == 302
+    made = Instance.objects.get(pk=made.pk)
+    assert (made.name, made.refresh_minutes, made.token) == ("Changed", 30, token)
+    assert made.signature_key == FIELDS["signature_key"]
+    assert made.connection.api_secret == "my-secret"
+    assert made.pollers.get().started_ms == position
+    browser.post(f"/console/instances/{made.pk}/edit", changed | {"signature_key": ""})
+    assert Instance.objects.get(pk=made.pk).signature_key == ""
+
+
+def test_other_credentials_ask_act_on_anew(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    changed = FIELDS | {"api_key": "other-key", "api_secret": "other-secret", "name": "Other"}
+    state = sent_to_acton(browser.post(f"/console/instances/{made.pk}/edit", changed))
+    assert Instance.objects.get().name == FIELDS["name"], "nothing is changed before Act-On agreed"
+    browser.get("/oauth/callback", {"state": state, "code": code_for(act_on, key="other-key")})
+    changed_row = Instance.objects.get()
+    assert (changed_row.pk, changed_row.name, changed_row.connection.api_key) == (made.pk, "Other", "other-key")
+
+
+def test_deleting_needs_the_name(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    browser.post(f"/console/instances/{made.pk}/delete", {"name": "something else"})
+    assert Instance.objects.exists()
+    browser.post(f"/console/instances/{made.pk}/delete", {"name": made.name})
+    assert not Instance.objects.exists()

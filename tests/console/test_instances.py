@@ -1,0 +1,231 @@
+"""The list of instances, one instance, and what can be done to it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from events.models import Delivery, EventStatus
+from polling.models import Poll
+from tests.console import rows
+
+LIST = "/console/instances"
+
+
+def page(browser: Client, path: str, **query: Any) -> str:
+    response = browser.get(path, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_without_instances_the_list_says_what_to_do(browser: Client) -> None:
+    text = page(browser, LIST)
+    assert "No instance yet" in text
+    assert "/sandbox/authorize?response_type=code&amp;client_id=my-key" in text
+    assert "curl -X POST" in text
+    assert "/elements/api-v2/instances" in text
+
+
+def test_the_real_act_on_is_asked_for_a_code_by_the_api(browser: Client, settings: Any) -> None:
+    settings.ACTON_API_URL, settings.SANDBOX_ENABLED = "https://api.actonsoftware.com", False
+    text = page(browser, LIST)
+    assert "/elements/acton/oauth/url" in text
+    assert "sandbox" not in text
+
+
+def test_the_list_shows_what_an_instance_is(browser: Client, member: User) -> None:
+    row = rows.instance(member, "Contacts <of> Acme", tags=["Docs", "Live"])
+    poller = rows.poller(row, next_poll_at=timezone.now().replace(2031, 5, 6, 7, 8, 9))
+    rows.poll(poller, finished_at=timezone.now().replace(2030, 1, 2, 3, 4, 5))
+    rows.change(row)
+    rows.change(row, found_at=timezone.now() - timedelta(hours=25))
+    text = page(browser, LIST)
+    for shown in (
+        "Contacts &lt;of&gt; Acme",
+        "polling",
+        "Live",
+        "https://mycoolapp.com/events",
+        "2031-05-06 07:08:09 <small>UTC",
+        "2030-01-02 03:04:05 <small>UTC",
+        '<td data-label="Events in 24 h" class="number">1</td>',
+    ):
+        assert shown in text
+
+
+@pytest.mark.parametrize("state", ["polling", "paused", "disabled", "needs authentication"])
+def test_each_state_is_a_word(browser: Client, member: User, state: str) -> None:
+    row = rows.instance(member, disabled=state == "disabled", events_enabled=state != "paused")
+    if state == "needs authentication":
+        row.connection.problem = "invalid_grant: <expired>"
+        row.connection.save()
+    rows.poller(row)
+    for path in (LIST, f"{LIST}/{row.pk}"):
+        assert f">{state}</span>" in page(browser, path)
+
+
+def test_a_failing_poller_is_told_with_its_error_and_when_it_is_tried_again(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    poller = rows.poller(row, failures=3, next_poll_at=timezone.now().replace(2031, 5, 6, 7, 8, 9))
+    rows.poll(poller, Poll.Status.FAILED, error="older error")
+    rows.poll(poller, Poll.Status.FAILED, error="Act-On answered 500: out of order")
+    assert ">failing</span>" in page(browser, LIST)
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "Act-On answered 500: out of order" in text
+    assert "3 polls in a row failed" in text
+    assert text.count("Tried again") == 1
+
+
+@pytest.mark.parametrize("status", Poll.Status.values)
+def test_each_status_of_a_poll_is_shown(browser: Client, member: User, status: str) -> None:
+    row = rows.instance(member)
+    rows.poll(rows.poller(row), status)
+    assert f">{status}</span>" in page(browser, f"{LIST}/{row.pk}")
+
+
+def test_one_instance_shows_positions_polls_events_and_deliveries(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    poller = rows.poller(row, checked_ms=rows.NOW_MS)
+    rows.position(poller, "l-0042", list_name="Customers <all>")
+    rows.poll(poller, records_read=312, requests=4)
+    rows.change(row, "l-0001:77")
+    rows.change(
+        row,
+        "l-0001:78",
+        event_status=EventStatus.CONSUMED,
+        delivery_status=Delivery.Status.RETRY,
+        error="The callback answered 503",
+    )
+    text = page(browser, f"{LIST}/{row.pk}")
+    for shown in ("l-0042", "Customers &lt;all&gt;", "2025-11-24 16:00:00.000", "312", "l-0001:77", "retry", "503"):
+        assert shown in text
+    assert "1 not accepted by the callback yet" in text
+
+
+def test_an_instance_that_was_never_polled_says_so(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poller(row)
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "It was not polled yet" in text
+    assert "No list was read yet" in text
+    assert "the callback has accepted everything" in text
+
+
+def test_secrets_are_masked(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    change = rows.change(row)
+    for path in (LIST, f"{LIST}/{row.pk}", "/console/events", f"/console/events/{change.pk}"):
+        text = page(browser, path)
+        assert rows.SECRET not in text
+    assert "********" in page(browser, f"{LIST}/{row.pk}")
+
+
+def test_act_ons_words_and_what_to_do_where_it_needs_authentication(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    row.connection.problem = "invalid_grant: the refresh token <expired>"
+    row.connection.problem_since = timezone.now()
+    row.connection.save()
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "invalid_grant: the refresh token &lt;expired&gt;" in text
+    assert "callbackUrl=https://mycoolapp.com/auth" in text  # a code is bound to the instance's own callback URL
+    assert "curl -X PATCH" in text
+    assert f"/elements/api-v2/instances/{row.pk}" in text
+
+
+def test_poll_now_queues_each_resource(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    pollers = [rows.poller(row, "contacts"), rows.poller(row, "optouts")]
+    text = browser.post(f"{LIST}/{row.pk}/poll", follow=True).content.decode()
+    assert "A poll of contacts is queued" in text
+    assert "A poll of optouts is queued" in text
+    for poller in pollers:
+        poll = poller.polls.get()
+        assert (poll.trigger, poll.status) == (Poll.Trigger.MANUAL, Poll.Status.QUEUED)
+
+
+def test_poll_now_may_name_one_resource(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    contacts, optouts = rows.poller(row, "contacts"), rows.poller(row, "optouts")
+    browser.post(f"{LIST}/{row.pk}/poll", {"resource": "optouts"})
+    assert (contacts.polls.count(), optouts.polls.count()) == (0, 1)
+    assert browser.post(f"{LIST}/{row.pk}/poll", {"resource": "unknown"}).status_code == 404
+
+
+def test_a_refused_poll_says_why(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poll(rows.poller(row), Poll.Status.RUNNING)
+    text = browser.post(f"{LIST}/{row.pk}/poll", follow=True).content.decode()
+    assert "contacts is not polled now: A poll is running." in text
+
+
+def test_poll_now_without_a_poller_says_so(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    text = browser.post(f"{LIST}/{row.pk}/poll", follow=True).content.decode()
+    assert "names no resource to poll" in text
+
+
+def test_disable_and_enable(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    for sent, disabled in (("false", True), ("true", False)):
+        text = browser.post(f"{LIST}/{row.pk}/enabled", {"enabled": sent}, follow=True).content.decode()
+        row.refresh_from_db()
+        assert row.disabled is disabled
+        assert ("is disabled." in text) is disabled
+
+
+def test_a_form_that_does_not_say_which_changes_nothing(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    assert browser.post(f"{LIST}/{row.pk}/enabled").status_code == 400
+    row.refresh_from_db()
+    assert not row.disabled
+
+
+def fill(member: User, many: int) -> int:
+    """`many` instances, one of them with `many` of everything; returns its id."""
+    for _ in range(many):
+        row = rows.instance(member)
+        poller = rows.poller(row)
+        rows.poll(poller)
+        rows.change(row)
+    for number in range(many):
+        other = rows.poller(row, f"resource {number}")
+        rows.position(other)
+        rows.poll(other, Poll.Status.FAILED)
+        rows.change(row, delivery_status=Delivery.Status.RETRY, poller=poller)
+    return row.pk
+
+
+def test_the_number_of_queries_does_not_grow(
+    browser: Client, member: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    instance_id = fill(member, 12)
+    for path in (LIST, f"{LIST}/{instance_id}"):
+        with django_assert_max_num_queries(12):
+            page(browser, path)
+
+
+def test_many_instances_come_in_pages(browser: Client, member: User) -> None:
+    first = rows.connection(member)
+    for number in range(51):
+        rows.instance(member, f"instance number {number}", connection=first)
+    newest = page(browser, LIST)
+    assert "instance number 0<" not in newest
+    assert "instance number 50<" in newest
+    assert "Older" in newest
+
+
+def test_webhooks_that_nobody_can_verify_are_called_so(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    row.configuration["event.vendor.type"] = "webhooks"
+    row.save()
+    path = f"/console/instances/{row.pk}"
+    assert "<strong>unverified</strong>" in browser.get(path).content.decode()
+    row.configuration["event.webhook.signature.header"] = "X-Signature"
+    row.set_secrets({"event.webhook.secret": rows.SECRET})
+    row.save()
+    text = browser.get(path).content.decode()
+    assert "unverified" not in text
+    assert rows.SECRET not in text

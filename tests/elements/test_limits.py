@@ -1,0 +1,125 @@
+"""Act-On's limits, as pure rules over moments, and as rows that every process shares."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import time_machine
+from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elements.acton import limits
+from elements.acton.exceptions import Throttled
+
+MOST, WINDOW = 5, 1200
+
+
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60))
+def test_never_more_than_allowed_in_any_window(pauses: list[int]) -> None:
+    recent: list[int] = []
+    slots: list[int] = []
+    now = 0
+    for pause in pauses:
+        now += pause
+        slot = limits.next_slot(recent, now, MOST, WINDOW)
+        recent = [*recent, slot][-MOST:]
+        slots.append(slot)
+        assert slot >= now
+    assert all(later - earlier >= WINDOW for earlier, later in zip(slots, slots[MOST:], strict=False))
+    assert slots == sorted(slots)
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=5), st.integers(0, 10_000))
+def test_a_call_waits_no_longer_than_it_must(moments: list[int], now: int) -> None:
+    recent = sorted(min(moment, now) for moment in moments)
+    slot = limits.next_slot(recent, now, MOST, WINDOW)
+    within = [moment for moment in recent if moment > now - WINDOW]
+    assert (slot == now) == (len(within) < MOST)
+
+
+def test_a_moment_left_by_a_clock_that_was_set_back_counts_as_now() -> None:
+    hour = 3_600_000
+    assert limits.believable([hour, hour + 5], now_ms=1000) == [1000, 1000]
+    assert limits.believable([500, 2000], now_ms=1000) == [500, 2000]
+
+
+@pytest.mark.django_db
+def test_the_sixth_call_of_a_second_waits_and_a_long_wait_is_refused() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    with time_machine.travel(1_800_000_000, tick=False):
+        leave = [limits.reserve_call(budget.pk, wait_s=10) for _ in range(6)]
+        assert leave[:5] == [1_800_000_000] * 5
+        assert leave[5] == pytest.approx(1_800_000_001.2)
+        with pytest.raises(Throttled):
+            limits.reserve_call(budget.pk, wait_s=0.5)
+    budget.refresh_from_db()
+    assert budget.day_calls == 6
+
+
+@pytest.mark.django_db
+def test_the_30_001st_call_of_a_day_is_put_off_until_tomorrow() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    with time_machine.travel("2026-05-05T23:00:00Z", tick=False):
+        limits.reserve_call(budget.pk, wait_s=10)
+        budget.refresh_from_db()
+        budget.day_calls = limits.CALLS_A_DAY
+        budget.save()
+        with pytest.raises(Throttled) as refused:
+            limits.reserve_call(budget.pk, wait_s=10)
+        assert refused.value.retry_after == 3600
+    with time_machine.travel("2026-05-06T00:00:01Z", tick=False):
+        limits.reserve_call(budget.pk, wait_s=10)
+
+
+@pytest.mark.django_db
+def test_one_of_five_token_calls_an_hour_is_kept_for_refreshing() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    with time_machine.travel(1_800_000_000, tick=False):
+        for _ in range(4):
+            limits.reserve_token_call(budget.pk, keep=limits.KEPT_FOR_REFRESHING)
+        with pytest.raises(Throttled) as refused:
+            limits.reserve_token_call(budget.pk, keep=limits.KEPT_FOR_REFRESHING)
+        assert refused.value.retry_after == pytest.approx(3610)
+        limits.reserve_token_call(budget.pk)
+        with pytest.raises(Throttled):
+            limits.reserve_token_call(budget.pk)
+    with time_machine.travel(1_800_000_000 + 3611, tick=False):
+        limits.reserve_token_call(budget.pk, keep=limits.KEPT_FOR_REFRESHING)
+
+
+@pytest.mark.django_db
+def test_after_the_clock_was_set_back_token_calls_are_free_again_within_an_hour() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    with time_machine.travel(1_800_000_000, tick=False):
+        for _ in range(5):
+            limits.reserve_token_call(budget.pk)
+    with time_machine.travel(1_800_000_000 - 7200, tick=False), pytest.raises(Throttled):
+        limits.reserve_token_call(budget.pk)
+    with time_machine.travel(1_800_000_000 - 7200 + 3611, tick=False):
+        limits.reserve_token_call(budget.pk)
+
+
+@pytest.mark.django_db
+def test_throttling_pauses_the_account_longer_each_time_until_it_answers_again() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    assert [limits.slow_down(budget.pk, None) for _ in range(3)] == [2, 4, 8]
+    assert limits.slow_down(budget.pk, 77.0) == 77.0
+    with pytest.raises(Throttled):
+        limits.reserve_call(budget.pk, wait_s=10)
+    limits.speed_up(budget.pk)
+    limits.reserve_call(budget.pk, wait_s=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_threads_share_one_allowance() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+
+    def take(_: int) -> float:
+        try:
+            return limits.reserve_call(budget.pk, wait_s=60)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        leave = sorted(pool.map(take, range(40)))
+    assert all(later - earlier >= 1.199 for earlier, later in zip(leave, leave[5:], strict=False))
