@@ -8,6 +8,7 @@ no two equal ones wait: the queue stays near empty, whatever happens to the work
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -35,6 +36,7 @@ HEARTBEAT_S = 2.0
 HEARTBEAT_TIMEOUT_S = 30
 LOOKED_AT = 50  # waiting tasks among which `wake` looks for an equal one
 LONGEST_PAUSE_S = 30.0
+GATHERED_S = 0.2
 SHORT_NAP_S = 0.5  # between looks at a queue that is away: the pusher must notice soon that it should stop
 AWAY = (DatabaseError, redis.RedisError, OSError)
 
@@ -56,7 +58,43 @@ def wake(task: str, *args: Any) -> None:
     An equal task that waits already serves as well. Never fails the caller: a queue that is away is logged, and the
     dispatcher's next tick finds what is due.
     """
-    transaction.on_commit(lambda: _enqueue(task, args))
+    transaction.on_commit(lambda: _waker.gather(task, args) if _waker else _enqueue(task, args))
+
+
+class Waker:
+    """Gathers the wake-ups of a process with many threads: one thread writes them, equal ones once in GATHERED_S.
+
+    So a request does not wait for the queue, and in a burst of requests a worker finds much to do at once. What is
+    gathered when the process ends is found by the dispatcher's next tick.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, tuple[Any, ...]], None] = {}
+        self._some = threading.Condition()
+        threading.Thread(target=self._write, name="waker", daemon=True).start()
+
+    def gather(self, task: str, args: tuple[Any, ...]) -> None:
+        with self._some:
+            self._waiting[task, args] = None
+            self._some.notify()
+
+    def _write(self) -> None:
+        while True:
+            with self._some:
+                self._some.wait_for(lambda: self._waiting)
+                waiting, self._waiting = self._waiting, {}
+            for task, args in waiting:
+                _enqueue(task, args)
+            time.sleep(GATHERED_S)
+
+
+_waker: Waker | None = None
+
+
+def gather_wake_ups() -> None:
+    """From now on the wake-ups of this process are gathered; to be called once it has forked."""
+    global _waker
+    _waker = Waker()
 
 
 def _enqueue(task: str, args: tuple[Any, ...]) -> None:

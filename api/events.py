@@ -1,18 +1,18 @@
 """`/instances/{id}/events` (CONTRACT §5)."""
 
-from typing import Any
-
+from django.db import connection
+from django.db.models import TextField
+from django.db.models.expressions import RawSQL
 from django.http import HttpResponse
 from pydantic import Field
 
 from api.answers import EventAnswer
 from api.authorization import ApiRequest
-from api.endpoint import ApiError, answer
-from api.instances import find
-from api.operations import Paging, operation
-from api.paging import Moment, newest_first
-from events.models import Event, EventStatus, body_of
-from events.notification_body import iso
+from api.endpoint import ApiError
+from api.instances import find_id
+from api.operations import JSON, Paging, operation
+from api.paging import Moment, newest_first_as_text
+from events.models import Event
 
 
 class EventsQuery(Paging):
@@ -20,43 +20,52 @@ class EventsQuery(Paging):
     end: Moment | None = Field(None, alias="to", description="events up to this moment")
 
 
-# What an event is shown by; rows of these cost a fraction of what model instances do.
-COLUMNS = (
-    "pk", "instance_id", "object_type", "event_date", "status", "provider_data", "notification__pk",
-    "notification__body_tail",
-)  # fmt: skip
+# JSON text of an event, written by the database: many times faster than by way of objects. An event id is a text here;
+# `notifiedData` holds what was sent, once it was accepted; moments are written as `notification_body.iso` does.
+JSON_TEXT = """
+    {object}(
+        'id', CAST(events_event.id AS text), 'instanceId', events_event.instance_id,
+        'objectType', events_event.object_type, 'eventDate', replace({moment} || 'Z', '.000Z', 'Z'),
+        'status', events_event.status, 'providerData', events_event.provider_data,
+        'notifiedData', CASE WHEN events_event.status = 'NOTIFIED' THEN COALESCE(
+            (SELECT {list}('{{"id": ' || told.id || ', ' || told.body_tail) FROM events_notification told
+             WHERE told.event_id = events_event.id), {list}()) ELSE {list}() END
+    )
+"""
+SQLITE = {
+    "object": "json_object",
+    "list": "json_array",
+    "moment": "replace(substr(events_event.event_date, 1, 23), ' ', 'T')",
+}
+POSTGRESQL = {
+    "object": "json_build_object",
+    "list": "json_build_array",
+    "moment": "to_char(events_event.event_date AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')",
+}
 
 
-def as_json(row: Any) -> EventAnswer:
-    """A row of COLUMNS. An event id is a text here; `notifiedData` holds what was sent, once it was accepted."""
-    notified = row.status == EventStatus.NOTIFIED and row.notification__pk is not None
-    return {
-        "id": str(row.pk),
-        "instanceId": row.instance_id,
-        "objectType": row.object_type,
-        "eventDate": iso(row.event_date),
-        "status": row.status,
-        "providerData": row.provider_data,
-        "notifiedData": [body_of(row.notification__pk, row.notification__body_tail)] if notified else [],
-    }
+def as_json() -> RawSQL:
+    """JSON text of an event, as an expression for the database that is in use."""
+    sql = JSON_TEXT.format(**(POSTGRESQL if connection.vendor == "postgresql" else SQLITE))
+    return RawSQL(f"CAST({sql} AS text)", [], output_field=TextField())  # noqa: S611 - nothing of a request is in it
 
 
 @operation("The events of an instance, newest first", query=EventsQuery, answer=list[EventAnswer])
 def read_all(request: ApiRequest, query: EventsQuery, instance_id: int | None = None) -> HttpResponse:
-    rows = Event.objects.filter(instance=find(request, instance_id)).values_list(*COLUMNS, named=True)
+    rows = Event.objects.filter(instance=find_id(request, instance_id))
     if query.begin and query.end and query.begin > query.end:
         raise ApiError(400, "from: must not be later than to.")
     if query.begin:
         rows = rows.filter(event_date__gte=query.begin)
     if query.end:
         rows = rows.filter(event_date__lte=query.end)
-    return newest_first(request, rows, query, as_json)
+    return newest_first_as_text(request, rows, query, as_json())
 
 
 @operation("One event of an instance", answer=EventAnswer)
 def read(request: ApiRequest, event_id: int, instance_id: int | None = None) -> HttpResponse:
-    instance = find(request, instance_id)
-    event = Event.objects.filter(instance=instance, pk=event_id).values_list(*COLUMNS, named=True).first()
+    instance = find_id(request, instance_id)
+    event = Event.objects.filter(instance=instance, pk=event_id).values_list(as_json(), flat=True).first()
     if event is None:
-        raise ApiError(404, f"There is no event {event_id} of instance {instance.pk}.")
-    return answer(as_json(event))
+        raise ApiError(404, f"There is no event {event_id} of instance {instance}.")
+    return HttpResponse(event, content_type=JSON)

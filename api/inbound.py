@@ -3,10 +3,11 @@
 import hashlib
 import json
 import uuid
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from pydantic import Field
@@ -14,16 +15,17 @@ from typing_extensions import TypedDict
 
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.elements import known
-from api.endpoint import LARGEST_ID, ApiError, answer
+from api.endpoint import ApiError, answer
 from api.instances import find
 from api.operations import Query, operation
-from events import recording, signing, webhooks
+from events import inbound, signing, webhooks
 from events.models import InboundCall, Notification
-from instances.models import Instance
+from instances.models import Instance, new_webhook_key
 from polling import provisioning
 
 TAKEN = {"status": "taken"}
 MOST_INSTANCES = 100
+NOT_FOR_ANY = "There is no instance that this event is for; nothing was stored."
 
 
 class InboundQuery(Query):
@@ -37,12 +39,22 @@ class AddressAnswer(TypedDict):
     verified: bool
 
 
-@operation("That this address takes events", query=InboundQuery, answer=dict[str, str], public=True)
+@operation(
+    "Take an event as POST does, from the query or the body; without either, say that this address takes events",
+    query=InboundQuery,
+    answer=dict[str, Any],
+    refuses=(401, 404, 413),
+    public=True,
+)
 def look(
     request: ApiRequest, query: InboundQuery, element: str = "acton", instance_id: int | None = None
 ) -> HttpResponse:
     known(element)
-    return answer({"status": "ok"})
+    given = {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists() if name != "key"}
+    body = request.body or (json.dumps(given).encode() if given else b"")
+    if not body or request.method == "HEAD":
+        return answer({"status": "ok"})
+    return _taken(request, query, instance_id, body)
 
 
 @operation(
@@ -56,7 +68,10 @@ def take(
     request: ApiRequest, query: InboundQuery, element: str = "acton", instance_id: int | None = None
 ) -> HttpResponse:
     known(element)
-    body = request.body
+    return _taken(request, query, instance_id, request.body)
+
+
+def _taken(request: ApiRequest, query: InboundQuery, instance_id: int | None, body: bytes) -> HttpResponse:
     try:
         payload = body.decode()
     except UnicodeDecodeError as error:
@@ -66,12 +81,11 @@ def take(
     if _is_our_own(request):
         return answer(TAKEN)
     if query.key:
-        return _from_act_on(request, _at_secret_address(instance_id, query.key), payload)
-    instances = _named(request, instance_id, payload)
-    _may_call(request, instances, body)
-    with transaction.atomic():
-        events = [_store(instance, payload, webhooks.meaning_of(payload)) for instance in instances]
-    return answer(TAKEN | {"events": [str(event) for event in events]})
+        return _from_act_on(request, _at_secret_address(instance_id, query.key), body, payload)
+    instance_ids = _named(request, instance_id, payload)
+    _may_call(request, instance_ids, body)
+    with transaction.atomic() if len(instance_ids) > 1 else nullcontext():
+        return _store(instance_ids, payload, webhooks.meaning_of(payload))
 
 
 def _is_our_own(request: ApiRequest) -> bool:
@@ -84,29 +98,24 @@ def _is_our_own(request: ApiRequest) -> bool:
 
 
 def _at_secret_address(instance_id: int | None, key: str) -> Instance:
-    instance = _instances([instance_id] if instance_id is not None else [])
-    if not instance or not webhooks.fits(instance[0], key):
+    instance = Instance.objects.filter(pk=instance_id or 0).first()
+    if instance is None or not webhooks.fits(instance, key):
         raise Unauthenticated("The address is not that of an instance.")
-    return instance[0]
+    return instance
 
 
-def _instances(ids: list[int]) -> list[Instance]:
-    return list(Instance.objects.filter(pk__in=ids).select_related("organization"))
-
-
-def _named(request: ApiRequest, instance_id: int | None, payload: str) -> list[Instance]:
-    """The instances of the path, the header or the body. Raises ApiError (404) where one of them is not there."""
-    text = request.headers.get("Element-Instances", "") if instance_id is None else str(instance_id)
-    if not text.strip():
-        text = str(_instance_of_body(payload))
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    ids = {int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 19}
+def _named(request: ApiRequest, instance_id: int | None, payload: str) -> list[int]:
+    """The ids in the path, the header or the body. Raises ApiError (404) where one of them cannot be there."""
+    if instance_id is not None:
+        return [instance_id]
+    text = request.headers.get("Element-Instances", "").strip() or str(_instance_of_body(payload))
+    parts = {part.strip() for part in text.split(",") if part.strip()}
     if len(parts) > MOST_INSTANCES:
         raise ApiError(400, f"Element-Instances: at most {MOST_INSTANCES} at once.")
-    found = _instances([each for each in ids if each <= LARGEST_ID])
-    if not found or len(found) != len(set(parts)):
-        raise ApiError(404, "There is no instance that this event is for; nothing was stored.")
-    return found
+    ids = {int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 19}
+    if not ids or len(ids) != len(parts):
+        raise ApiError(404, NOT_FOR_ANY)
+    return sorted(ids)
 
 
 def _instance_of_body(payload: str) -> Any:
@@ -116,56 +125,64 @@ def _instance_of_body(payload: str) -> Any:
         return ""
 
 
-def _may_call(request: ApiRequest, instances: list[Instance], body: bytes) -> None:
-    """User and Organization of the instances, or a valid signature of each. Raises Unauthenticated, ApiError (404)."""
+def _may_call(request: ApiRequest, instance_ids: list[int], body: bytes) -> None:
+    """User and Organization of the instances, or a valid signature of each.
+
+    Raises ApiError (404) where one of the instances is not there, or not the caller's, and Unauthenticated.
+    """
     given = request.headers.get("Elements-Webhook-Signature", "")
-    if given and all(signing.is_signed(instance.signature_key, body, given) for instance in instances):
-        return
-    if request.headers.get("Authorization"):
-        caller = authorize(request)
-        if any(instance.organization_id != caller.organization.pk for instance in instances):
-            raise ApiError(404, "There is no instance that this event is for; nothing was stored.")
-        return
-    raise Unauthenticated("The Authorization header is missing, and there is no valid signature.")
+    instances = Instance.objects.filter(pk__in=instance_ids)
+    if given:
+        found = list(instances)
+        if len(found) == len(instance_ids) and all(signing.is_signed(row.signature_key, body, given) for row in found):
+            return
+    if not request.headers.get("Authorization"):
+        if instances.count() != len(instance_ids):
+            raise ApiError(404, NOT_FOR_ANY)
+        raise Unauthenticated("The Authorization header is missing, and there is no valid signature.")
+    caller = authorize(request)
+    owners = list(instances.values_list("organization_id", flat=True))
+    if owners != [caller.organization.pk] * len(instance_ids):
+        raise ApiError(404, NOT_FOR_ANY)
 
 
-def _from_act_on(request: ApiRequest, instance: Instance, payload: str) -> HttpResponse:
-    """Act-On's own webhook. Of an instance of webhooks, the same bytes are taken once."""
+def _from_act_on(request: ApiRequest, instance: Instance, body: bytes, payload: str) -> HttpResponse:
+    """Act-On's own webhook. Of an instance of webhooks, the same bytes are taken once within an hour."""
     header = request.headers.get(str(instance.option(webhooks.HEADER) or ""), "")
-    if webhooks.check(instance, request.body, header) is False:
+    if webhooks.check(instance, body, header) is False:
         raise Unauthenticated("Act-On's signature does not hold.")
-    meaning = webhooks.meaning_of(payload)
-    polled = instance.vendor_type == "webhooks" and meaning.is_polled
-    try:
-        with transaction.atomic():
-            if instance.vendor_type == "webhooks":
-                digest = hashlib.sha256(request.body).hexdigest()
-                InboundCall.objects.create(instance=instance, digest=digest, received_at=timezone.now())
-            if polled and provisioning.poll_soon(instance, meaning.object_type, timezone.now()):
-                return answer(TAKEN | {"polled": meaning.object_type})
-            event = _store(instance, payload, meaning)
-    except IntegrityError:
-        return answer(TAKEN | {"repeated": True})
-    return answer(TAKEN | {"events": [str(event)]})
+    meaning, now = webhooks.meaning_of(payload), timezone.now()
+    of_webhooks = instance.vendor_type == "webhooks"
+    with transaction.atomic():
+        if of_webhooks and not InboundCall.objects.is_first(instance, hashlib.sha256(body).hexdigest(), now):
+            return answer(TAKEN | {"repeated": True})
+        if of_webhooks and meaning.is_polled and provisioning.poll_soon(instance, meaning.object_type, now):
+            return answer(TAKEN | {"polled": meaning.object_type})
+        return _store([instance.pk], payload, meaning)
 
 
-def _store(instance: Instance, payload: str, meaning: webhooks.Meaning) -> int:
-    now = timezone.now()
-    event = recording.record_inbound(
-        instance,
-        payload=payload,
-        object_type=meaning.object_type,
-        object_id=meaning.object_id or hashlib.sha256(payload.encode()).hexdigest()[:16],
-        event_type=meaning.event_type,
-        now=now,
-    )
-    return event.pk
+def _store(instance_ids: list[int], payload: str, meaning: webhooks.Meaning) -> HttpResponse:
+    events = inbound.store(instance_ids, payload, meaning, timezone.now())
+    return answer(TAKEN | {"events": [str(event.pk) for event in events]})
 
 
 @operation("The address to enter in Act-On's webhook settings; it is a secret", answer=AddressAnswer)
 def address(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
     instance = find(request, instance_id)
-    verified = bool(instance.secret_values.get(webhooks.SECRET)) and bool(instance.option(webhooks.HEADER))
-    url = f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={webhooks.key_of(instance)}"
-    shown: AddressAnswer = {"url": url, "verified": verified}
+    shown = _address_of(instance)
     return answer(shown)
+
+
+@operation("Make a new address for Act-On's webhooks; the old one ends at once", answer=AddressAnswer)
+def renew(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
+    instance = find(request, instance_id)
+    instance.webhook_key = new_webhook_key()
+    instance.save(update_fields=["webhook_key"])
+    shown = _address_of(instance)
+    return answer(shown)
+
+
+def _address_of(instance: Instance) -> AddressAnswer:
+    verified = bool(instance.secret_values.get(webhooks.SECRET)) and bool(instance.option(webhooks.HEADER))
+    url = f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={instance.webhook_key}"
+    return {"url": url, "verified": verified}

@@ -84,6 +84,15 @@ def find(request: ApiRequest, instance_id: int | None) -> Instance:
     return found
 
 
+def find_id(request: ApiRequest, instance_id: int | None) -> int:
+    """The id of what `find` finds, where nothing else is wanted. Raises ApiError (404)."""
+    if instance_id is None:
+        return find(request, None).pk
+    if not Instance.objects.filter(organization=request.organization, pk=instance_id).exists():
+        raise ApiError(404, f"There is no instance {instance_id}.")
+    return instance_id
+
+
 @operation("Create an instance", body=InstanceBody, answer=InstanceAnswer, asks_acton=True)
 def create(request: ApiRequest, body: InstanceBody, element: str | None = None) -> HttpResponse:
     if element not in (None, catalogue.KEY, str(catalogue.ELEMENT_ID)):

@@ -65,7 +65,7 @@ urlpatterns = [
     path("instances/events/analytics/accounts", endpoint(GET=analytics.by_account)),
     *both("/events", GET=events.read_all),
     *both("/events/redeliver", POST=deliveries.redeliver_events),
-    *both("/webhook", GET=inbound.address),
+    *both("/webhook", GET=inbound.address, POST=inbound.renew),
     *both("/events/<int:event_id>", GET=events.read),
     *both("/poll", POST=instances.poll),
     *both("/poll/preview", POST=backfill.show),

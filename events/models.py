@@ -1,10 +1,16 @@
 """What changed, the events and notifications made of it, and every attempt to deliver them (CONTRACT §5, §6)."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
+
+if TYPE_CHECKING:
+    from instances.models import Instance
+
+REPEATED_WITHIN = timedelta(hours=1)
 
 
 class TrackedObject(models.Model):
@@ -34,7 +40,11 @@ class EventType(models.TextChoices):
 
 
 class EventStatus(models.TextChoices):
-    """CONTRACT §5: NEW stored, RECEIVED put in a batch, DISPATCHED queued, CONSUMED first attempt begun, NOTIFIED."""
+    """CONTRACT §5: NEW stored, RECEIVED put in a batch, DISPATCHED queued, CONSUMED first attempt begun, NOTIFIED.
+
+    A polled event is stored as DISPATCHED. One from outside begins as NEW, and ends as RECEIVED where its instance has
+    no callback.
+    """
 
     NEW = "NEW"
     RECEIVED = "RECEIVED"
@@ -53,7 +63,11 @@ class Event(models.Model):
     provider_data = models.TextField()  # JSON text of the batch's raw
 
     class Meta:
-        indexes = [models.Index(fields=["instance", "-id"], name="event_newest_first")]
+        indexes = [
+            models.Index(fields=["instance", "-id"], name="event_newest_first"),
+            models.Index(fields=["event_date"], name="event_by_date"),  # retention and analytics
+            models.Index(fields=["id"], condition=Q(status=EventStatus.NEW), name="event_new"),
+        ]
 
     def __str__(self) -> str:
         return f"event {self.pk} ({self.status})"
@@ -84,6 +98,7 @@ class Change(models.Model):
         indexes = [
             models.Index(fields=["instance", "-id"], name="change_newest_first"),
             models.Index(fields=["instance", "object_id", "-id"], name="change_by_object"),
+            models.Index(fields=["instance", "found_at"], name="change_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -152,12 +167,31 @@ class Notification(models.Model):
         return body_of(self.pk, self.body_tail).encode()
 
 
+class InboundCallQuerySet(models.QuerySet["InboundCall"]):
+    def is_first(self, instance: "Instance", digest: str, now: datetime) -> bool:
+        """Whether these bytes did not come within the hour before `now`; it is noted that they came.
+
+        A caller that repeats what it saw fail does so soon; what is equal later is another event.
+        """
+        adapt = connection.ops.adapt_datetimefield_value
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO events_inboundcall (instance_id, digest, received_at) VALUES (%s, %s, %s) "
+                "ON CONFLICT (instance_id, digest) DO UPDATE SET received_at = excluded.received_at "
+                "WHERE events_inboundcall.received_at < %s",
+                [instance.pk, digest, adapt(now), adapt(now - REPEATED_WITHIN)],
+            )
+            return bool(cursor.rowcount == 1)
+
+
 class InboundCall(models.Model):
     """One call to an instance's secret address, known by its bytes, so that a repeated one is taken once."""
 
     instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="inbound_calls")
     digest = models.CharField(max_length=64)
     received_at = models.DateTimeField()
+
+    objects = InboundCallQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["instance", "digest"], name="one_call_a_body")]

@@ -4,10 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elements import catalogue
 from events.changes import NewChange
+
+if TYPE_CHECKING:
+    from instances.models import Instance
 
 TOPIC = catalogue.KEY
 SENDER = "acton-hub"
@@ -22,6 +25,11 @@ class Source:
     instance_tags: list[str]
     organization_id: int
     object_type: str
+
+
+def source_of(instance: "Instance", object_type: str) -> Source:
+    """The instance as it is called now."""
+    return Source(instance.pk, instance.name, instance.tags, instance.organization_id, object_type)
 
 
 def iso(moment: datetime) -> str:

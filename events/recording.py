@@ -5,9 +5,6 @@ The caller's transaction holds it all, and its own position with it (DESIGN prom
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
-
-from django.db.models import Max
 
 from acton_hub.queue import wake
 from events import notification_body
@@ -75,7 +72,7 @@ def record(
     if not changes:
         return
     remember(poller_id, changes, list_id)
-    source = notification_body.Source(instance.pk, instance.name, instance.tags, instance.organization_id, object_type)
+    source = notification_body.source_of(instance, object_type)
     batches = [changes[start : start + MOST_A_NOTIFICATION] for start in range(0, len(changes), MOST_A_NOTIFICATION)]
     events = Event.objects.bulk_create(
         [
@@ -92,18 +89,31 @@ def record(
     )
     Change.objects.bulk_create(
         [
-            _change(instance, poller_id, poll_id, object_type, event, change, now)
+            change_row(instance, event, change, now, object_type=object_type, poller_id=poller_id, poll_id=poll_id)
             for event, batch in zip(events, batches, strict=True)
             for change in batch
         ],
         batch_size=ROWS_A_STATEMENT,
     )
-    _notify(instance, source, list(zip(events, batches, strict=True)), now)
+    notify(
+        instance,
+        source,
+        [(event, batch, event.provider_data) for event, batch in zip(events, batches, strict=True)],
+        now,
+    )
 
 
-def _change(
-    instance: Instance, poller_id: int, poll_id: int, object_type: str, event: Event, change: NewChange, now: datetime
+def change_row(
+    instance: Instance,
+    event: Event,
+    change: NewChange,
+    found_at: datetime,
+    *,
+    object_type: str,
+    poller_id: int | None = None,
+    poll_id: int | None = None,
 ) -> Change:
+    """The row of a change, not stored yet; without poller and poll where it came from outside."""
     return Change(
         instance=instance,
         poller_id=poller_id,
@@ -117,19 +127,23 @@ def _change(
         occurred_ms=change.occurred_ms,
         record=change.record,
         previous=change.previous,
-        found_at=now,
+        found_at=found_at,
     )
 
 
-def _notify(
+def notify(
     instance: Instance,
     source: notification_body.Source,
-    events: list[tuple[Event, Any]],
+    events: Iterable[tuple[Event, Sequence[NewChange], str]],
     now: datetime,
     *,
-    raw: str = "",
     to_own: bool = True,
 ) -> None:
+    """A notification for each event (its changes, JSON text of its `raw`), due to be delivered at once.
+
+    `to_own`: to the instance's own callback too, not to users' subscriptions alone. Must be called inside a
+    transaction.
+    """
     notifications = Notification.objects.bulk_create(
         [
             Notification(
@@ -137,10 +151,10 @@ def _notify(
                 instance=instance,
                 event=event,
                 topic=notification_body.TOPIC,
-                body_tail=notification_body.tail(source, event.pk, raw or event.provider_data, batch, now),
+                body_tail=notification_body.tail(source, event.pk, raw, changes, now),
                 created_at=now,
             )
-            for event, batch in events
+            for event, changes, raw in events
         ],
         batch_size=ROWS_A_STATEMENT,
     )
@@ -170,51 +184,3 @@ def deliver(notifications: Iterable[Notification], subscriptions: Sequence[Subsc
         batch_size=ROWS_A_STATEMENT,
     )
     wake("events.tasks.deliver")
-
-
-def record_inbound(
-    instance: Instance, *, payload: str, object_type: str, object_id: str, event_type: str, now: datetime
-) -> Event:
-    """Store an event that came from outside: its payload verbatim, one notification with one entry (CONTRACT §5).
-
-    Where the instance's own events are off there is no callback to tell: only users' subscriptions are.
-    Must be called inside a transaction.
-    """
-    told = bool(instance.events_enabled and instance.callback_url)
-    source = notification_body.Source(instance.pk, instance.name, instance.tags, instance.organization_id, object_type)
-    record = f'{{"payload": {notification_body.as_json_text(payload)}}}'
-    event = Event.objects.create(
-        instance=instance,
-        object_type=object_type,
-        status=EventStatus.DISPATCHED if told else EventStatus.RECEIVED,
-        event_date=now,
-        provider_data=payload,
-    )
-    occurred_ms = int(now.timestamp() * 1000)
-    sequence = _next_sequence(instance, object_type, object_id)
-    change = NewChange(object_id, f"inbound:{event.pk}", event_type, sequence, occurred_ms, record, "")
-    Change.objects.create(
-        instance=instance,
-        event=event,
-        object_type=object_type,
-        object_id=object_id,
-        event_type=event_type,
-        version=change.version,
-        sequence=sequence,
-        occurred_ms=occurred_ms,
-        record=record,
-        found_at=now,
-    )
-    raw = notification_body.inbound_raw(source, payload)
-    _notify(instance, source, [(event, [change])], now, raw=raw, to_own=told)
-    return event
-
-
-def _next_sequence(instance: Instance, object_type: str, object_id: str) -> int:
-    """One more than any before, polled ones too; the next poll counts on from it (CONTRACT §6)."""
-    changes = Change.objects.filter(instance=instance, object_type=object_type, object_id=object_id)
-    memory = TrackedObject.objects.filter(poller__instance=instance, poller__resource=object_type, object_id=object_id)
-    known = (rows.aggregate(Max("sequence"))["sequence__max"] or 0 for rows in (changes, memory))
-    following = max(known) + 1
-    memory.update(sequence=following)
-    return following

@@ -3,9 +3,11 @@
 import time
 import uuid
 
+from django.utils import timezone
+
 from acton_hub.queue import wake
 from acton_hub.stopping import stopping
-from events import delivery
+from events import delivery, inbound
 
 BATCH = 128
 WORK_S = 5.0  # a task ends soon, so that no other kind of task waits long for a worker
@@ -20,3 +22,12 @@ def deliver() -> None:
         if time.monotonic() > until:
             wake("events.tasks.deliver")
             return
+
+
+def arrange() -> None:
+    """Make notifications of the events that came from outside.
+
+    Those that come meanwhile have woken another task: so in a burst few tasks find many, instead of many a few.
+    """
+    while inbound.arrange(timezone.now()) == inbound.AT_ONCE and not stopping():
+        pass

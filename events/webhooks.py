@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from acton_hub.encryption import lookup_hash, lookup_hashes
 from instances.models import Instance
 
 SECRET = "event.webhook.secret"  # noqa: S105 - the name of a configuration key
@@ -80,18 +79,9 @@ def _id_of(fields: dict[str, Any]) -> str:
     return ""
 
 
-def key_of(instance: Instance) -> str:
-    """The key of the instance's secret address; another instance token, or key of the hub, makes another one."""
-    return lookup_hash(_named(instance))
-
-
 def fits(instance: Instance, key: str) -> bool:
     """Whether that is the key of the instance's secret address; compared in constant time."""
-    return any(hmac.compare_digest(known.encode(), key.encode()) for known in lookup_hashes(_named(instance)))
-
-
-def _named(instance: Instance) -> str:
-    return f"webhook address\0{instance.pk}\0{instance.token}"
+    return hmac.compare_digest(instance.webhook_key.encode(), key.encode())
 
 
 def check(instance: Instance, body: bytes, header: str) -> bool | None:

@@ -1,11 +1,17 @@
 """The element instance: one authenticated use of the Act-On element by one application (CONTRACT §3)."""
 
 import json
+import secrets
 from typing import Any
 
 from django.db import models
 
 from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes, new_secret
+
+
+def new_webhook_key() -> str:
+    """192 random bits that can stand in a URL."""
+    return secrets.token_urlsafe(24)
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -27,6 +33,7 @@ class Instance(models.Model):
     # Every configuration key as it was given, but the secret ones: those are in `secrets`, as JSON.
     configuration = models.JSONField(default=dict)
     secrets = EncryptedTextField(default="{}")
+    webhook_key = EncryptedTextField(default=new_webhook_key)  # of the address that Act-On's webhooks are sent to
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = InstanceQuerySet.as_manager()

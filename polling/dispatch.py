@@ -15,7 +15,7 @@ from acton_hub import queue
 from acton_hub.models import Lease
 from elements.acton import connections
 from elements.models import Connection
-from events.models import Delivery
+from events.models import Delivery, Event, EventStatus
 from polling import schedule
 from polling.models import Poll, Poller
 
@@ -33,6 +33,8 @@ def dispatch() -> None:
     queue_due_pollers(now)
     if Poll.objects.due(now).exists():
         queue.wake("polling.tasks.run_due_polls")
+    if Event.objects.filter(status=EventStatus.NEW).exists():
+        queue.wake("events.tasks.arrange")
     if Delivery.objects.due(now).exists():
         queue.wake("events.tasks.deliver")
     if Connection.objects.refresh_due(now - connections.KEEP_ALIVE, now).exists():

@@ -11,6 +11,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
+from acton_hub import queue
 from acton_hub.kernel import die_with_parent, name_process
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def _begin_serving(arbiter: Any, worker: Any) -> None:
     die_with_parent(worker.ppid)
     name_process("hub-web-serving")
+    queue.gather_wake_ups()
 
 
 def serve(descriptor: int) -> None:

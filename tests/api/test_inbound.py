@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts import bootstrap
 from accounts.models import User
-from events import signing, webhooks
-from events.models import Change, Delivery, Event, InboundCall, Notification
+from events import retention, signing, tasks, webhooks
+from events.models import REPEATED_WITHIN, Change, Delivery, Event, InboundCall, Notification
 from instances.models import Instance
 from polling import dispatch
 from polling.models import Poll, Poller
@@ -44,8 +44,11 @@ def address(api: Client, instance: Instance) -> str:
 
 
 def post(client: Client, path: str, body: Any, **headers: str) -> Any:
+    """The answer; what the workers make of it is made, too."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return client.post(path, text, content_type=JSON, headers=headers)
+    answered = client.post(path, text, content_type=JSON, headers=headers)
+    tasks.arrange()
+    return answered
 
 
 @pytest.mark.parametrize("path", ["/events/acton", "/events", "/elements/api-v2/events/acton"])
@@ -98,7 +101,7 @@ def test_who_may_call(client: Client, instance: Instance) -> None:
     assert not Event.objects.exists()
     signed = signing.signature("planted-key", body.encode())
     assert post(client, path, body, **{"Elements-Webhook-Signature": signed}).status_code == 200
-    assert post(client, f"{path}?key={webhooks.key_of(instance)}", body).status_code == 200
+    assert post(client, f"{path}?key={instance.webhook_key}", body).status_code == 200
     assert Event.objects.count() == 2
 
 
@@ -304,3 +307,68 @@ def test_a_webhook_leaves_the_back_off_and_a_resting_instance_alone(
     Instance.objects.update(disabled=True)
     assert polled_webhook(api, client, webhook_instance, 2)["polled"] == "contacts"
     assert not Event.objects.exists()
+
+
+def test_a_get_with_a_query_or_a_body_is_an_event_too(api: Client, client: Client, instance: Instance) -> None:
+    path = f"/events/acton/{instance.pk}"
+    assert api.get(path).json() == {"status": "ok"}
+    assert api.head(f"{path}?a=1").status_code == 200
+    assert client.get(f"{path}?a=1").status_code == 401
+    assert not Event.objects.exists()
+    assert api.get(f"{path}?eventType=form.submitted&tag=x&tag=y").status_code == 200
+    assert client.get(f"{path}?key={instance.webhook_key}&a=1").status_code == 200
+    assert api.generic("GET", path, '{"b": 2}', content_type=JSON).status_code == 200
+    kept = [json.loads(text) for text in Event.objects.order_by("pk").values_list("provider_data", flat=True)]
+    assert kept == [{"eventType": "form.submitted", "tag": ["x", "y"]}, {"a": "1"}, {"b": 2}]
+
+
+def test_an_equal_webhook_an_hour_later_is_another_event(
+    api: Client, client: Client, webhook_instance: Instance
+) -> None:
+    path, body = address(api, webhook_instance), {"eventType": "form.submitted", "email": "a@example.com"}
+    assert "events" in post(client, path, body).json()
+    InboundCall.objects.update(received_at=timezone.now() - REPEATED_WITHIN + timedelta(minutes=1))
+    assert post(client, path, body).json()["repeated"]
+    InboundCall.objects.update(received_at=timezone.now() - REPEATED_WITHIN - timedelta(minutes=1))
+    assert "events" in post(client, path, body).json()
+    assert post(client, path, body).json()["repeated"]
+    assert Event.objects.count() == 2
+
+
+def test_a_new_secret_address_ends_the_old_one(api: Client, client: Client, instance: Instance) -> None:
+    old = address(api, instance)
+    made = api.post(f"/instances/{instance.pk}/webhook").json()["url"]
+    new = address(api, instance)
+    assert made.endswith(new)
+    assert new != old
+    assert post(client, old, {"a": 1}).status_code == 401
+    assert post(client, new, {"a": 1}).status_code == 200
+
+
+def test_what_came_is_new_until_a_worker_tells_of_it(
+    api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the database when the call is answered; a worker that fails half-way leaves it as it was."""
+    response = api.post(f"/events/acton/{instance.pk}", '{"a": 1}', content_type=JSON)
+    (event_id,) = response.json()["events"]
+    assert api.get(f"/instances/{instance.pk}/events/{event_id}").json()["status"] == "NEW"
+    with monkeypatch.context() as patch:
+        patch.setattr("events.recording.notify", lambda *args, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tasks.arrange()
+    assert not Change.objects.exists()
+    Event.objects.update(event_date=timezone.now() - timedelta(days=400))
+    assert retention.prune(timezone.now()) == 0
+    dispatch.dispatch()
+    tasks.arrange()
+    assert Event.objects.get().status == "DISPATCHED"
+    assert Delivery.objects.count() == 1
+
+
+def test_sequences_go_on_within_one_batch_and_over_objects(api: Client, instance: Instance) -> None:
+    for object_id in ("a", "b", "a", "a"):
+        body = json.dumps({"eventType": "form.submitted", "id": object_id})
+        api.post(f"/events/acton/{instance.pk}", body, content_type=JSON)
+    tasks.arrange()
+    found = Change.objects.order_by("event_id").values_list("object_id", "sequence")
+    assert list(found) == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]

@@ -1,0 +1,119 @@
+"""Events from outside: stored with one row when they come, made into notifications by a worker (CONTRACT §5).
+
+So a burst of calls costs the web server one INSERT each, and what follows is done in bulk.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+
+from django.db import transaction
+from django.db.models import Max
+
+from acton_hub.queue import wake
+from events import notification_body, recording, webhooks
+from events.changes import NewChange
+from events.models import Change, Event, EventStatus, TrackedObject
+from instances.models import Instance
+
+AT_ONCE = 200
+Key = tuple[int, str, str]  # instance, object type, object id
+
+
+def store(instance_ids: Iterable[int], payload: str, meaning: webhooks.Meaning, now: datetime) -> list[Event]:
+    """Keep what came, verbatim, as one NEW event of each instance; the workers are woken to do the rest.
+
+    Where there is more than one instance the caller's transaction makes it all or nothing.
+    """
+    events = [
+        Event.objects.create(instance_id=each, object_type=meaning.object_type, event_date=now, provider_data=payload)
+        for each in instance_ids
+    ]
+    wake("events.tasks.arrange")
+    return events
+
+
+def arrange(now: datetime) -> int:
+    """Make changes, notifications and deliveries of the oldest NEW events; returns how many events they were.
+
+    In one transaction, so that a killed worker leaves them NEW. Two workers take turns: the second one waits for the
+    rows of the first, so that sequences neither repeat nor skip.
+    """
+    with transaction.atomic():
+        new = Event.objects.select_for_update(of=("self",)).filter(status=EventStatus.NEW)
+        events = list(new.select_related("instance").order_by("pk")[:AT_ONCE])
+        meanings = {event.pk: webhooks.meaning_of(event.provider_data) for event in events}
+        sequences = _Sequences(_key(event, meanings[event.pk]) for event in events)
+        of_instance: dict[Instance, list[tuple[Event, NewChange]]] = defaultdict(list)
+        for event in events:
+            of_instance[event.instance].append((event, _change(event, meanings[event.pk], sequences)))
+        sequences.store()
+        for instance, found in of_instance.items():
+            _tell(instance, found, now)
+    return len(events)
+
+
+def _key(event: Event, meaning: webhooks.Meaning) -> Key:
+    """What has no id of its own is known by its content."""
+    object_id = meaning.object_id or sha256(event.provider_data.encode()).hexdigest()[:16]
+    return event.instance_id, event.object_type, object_id
+
+
+class _Sequences:
+    """One more than any before, of polled changes too; the next poll counts on from it (CONTRACT §6)."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        wanted = set(keys)
+        instances = {instance for instance, _, _ in wanted}
+        object_types = {object_type for _, object_type, _ in wanted}
+        object_ids = {object_id for _, _, object_id in wanted}
+        changes = Change.objects.filter(instance__in=instances, object_id__in=object_ids, object_type__in=object_types)
+        highest = changes.order_by().values_list("instance", "object_type", "object_id").annotate(Max("sequence"))
+        self._last: dict[Key, int] = {(row[0], row[1], row[2]): row[3] for row in highest}
+        self._memory = {
+            (row.poller.instance_id, row.poller.resource, row.object_id): row
+            for row in TrackedObject.objects.select_related("poller").filter(
+                poller__instance__in=instances, poller__resource__in=object_types, object_id__in=object_ids
+            )
+        }
+        for key, row in self._memory.items():
+            self._last[key] = max(self._last.get(key, 0), row.sequence)
+
+    def next(self, key: Key) -> int:
+        self._last[key] = self._last.get(key, 0) + 1
+        if key in self._memory:
+            self._memory[key].sequence = self._last[key]
+        return self._last[key]
+
+    def store(self) -> None:
+        TrackedObject.objects.bulk_update(self._memory.values(), ["sequence"])
+
+
+def _change(event: Event, meaning: webhooks.Meaning, sequences: _Sequences) -> NewChange:
+    key = _key(event, meaning)
+    record = f'{{"payload": {notification_body.as_json_text(event.provider_data)}}}'
+    occurred_ms = int(event.event_date.timestamp() * 1000)
+    return NewChange(key[2], f"inbound:{event.pk}", meaning.event_type, sequences.next(key), occurred_ms, record, "")
+
+
+def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetime) -> None:
+    """Where the instance's own events are off there is no callback to tell: only users' subscriptions are."""
+    told = bool(instance.events_enabled and instance.callback_url)
+    Change.objects.bulk_create(
+        [
+            recording.change_row(instance, event, change, event.event_date, object_type=event.object_type)
+            for event, change in found
+        ]
+    )
+    by_type: dict[str, list[tuple[Event, NewChange]]] = defaultdict(list)
+    for event, change in found:
+        by_type[event.object_type].append((event, change))
+    for object_type, some in by_type.items():
+        source = notification_body.source_of(instance, object_type)
+        batches = [
+            (event, [change], notification_body.inbound_raw(source, event.provider_data)) for event, change in some
+        ]
+        recording.notify(instance, source, batches, now, to_own=told)
+    status = EventStatus.DISPATCHED if told else EventStatus.RECEIVED
+    Event.objects.filter(pk__in=[event.pk for event, _ in found]).update(status=status)
