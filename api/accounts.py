@@ -14,13 +14,15 @@ POLICY = "notification.webhook.failure.policy"
 
 
 class SettingsBody(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(strict=True, extra="forbid")
 
-    policy: str = Field(alias="notification.webhook.failure.policy")
+    policy: str | None = Field(None, alias="notification.webhook.failure.policy")
 
     @field_validator("policy")
     @classmethod
-    def known_policy(cls, value: str) -> str:
+    def known_policy(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if value.lower() not in Organization.FailurePolicy.values:
             raise ValueError(f"must be one of {', '.join(Organization.FailurePolicy.values)}")
         return value.lower()
@@ -45,6 +47,7 @@ def read(request: ApiRequest, account_id: int | None = None) -> HttpResponse:
 @operation("Change the settings of an account", body=SettingsBody, answer=dict[str, str], refuses=(403,))
 def change(request: ApiRequest, body: SettingsBody, account_id: int | None = None) -> HttpResponse:
     organization = _organization(request, account_id)
-    organization.failure_policy = body.policy
-    organization.save(update_fields=["failure_policy"])
+    if body.policy is not None:
+        organization.failure_policy = body.policy
+        organization.save(update_fields=["failure_policy"])
     return answer(_shown(organization))

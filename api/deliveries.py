@@ -23,7 +23,7 @@ from api.notifications import (
     subscription_json,
 )
 from api.operations import Paging, operation
-from api.paging import Moment, newest_first
+from api.paging import Moment
 from elements import ceql
 from elements.acton.sources import finder
 from elements.ceql import All, Comparison, Expression
@@ -54,7 +54,7 @@ class DeliveriesQuery(Paging):
 
 
 class RedeliverBody(BaseModel):
-    """Which of an instance's events: by time, by status of the event or the delivery. Nothing named: all."""
+    """Which of an instance's events: by time, by status of the event or the delivery, or by several of these."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -92,9 +92,11 @@ def redeliver(request: ApiRequest, notification_id: int) -> HttpResponse:
     return answer({"redelivered": outbox.release(Delivery.objects.filter(notification=row), timezone.now())})
 
 
-@operation("Deliver events of an instance again", body=RedeliverBody, body_required=False, answer=dict[str, int])
+@operation("Deliver events of an instance again", body=RedeliverBody, answer=dict[str, int])
 def redeliver_events(request: ApiRequest, body: RedeliverBody, instance_id: int | None = None) -> HttpResponse:
     rows = Delivery.objects.filter(notification__event__instance=find(request, instance_id))
+    if not (body.begin or body.end or body.status):
+        raise ApiError(400, "from: is required, or to, or status; all events at once are never sent again by mistake.")
     if body.begin and body.end and body.begin > body.end:
         raise ApiError(400, "from: must not be later than to.")
     if body.begin:
@@ -166,14 +168,19 @@ def _as_record(row: Delivery) -> dict[str, Any]:
 
 @operation("Deliveries, newest first", query=DeliveriesQuery, answer=list[DeliveryAnswer])
 def deliveries(request: ApiRequest, query: DeliveriesQuery) -> HttpResponse:
-    salt = f"deliveries {request.organization.pk} {query.where}"
+    return _found(request, query, _deliveries(request))
+
+
+def _found(request: ApiRequest, query: DeliveriesQuery, rows: QuerySet[Delivery]) -> HttpResponse:
+    """One page of those that the query lets pass. Raises ApiError for a token of another query."""
+    salt = f"deliveries {request.organization.pk} {request.path} {query.where}"
     begin = None
     if query.next_page:
         try:
             begin = int(signing.loads(query.next_page, salt=salt))
         except signing.BadSignature:
             raise ApiError(400, "nextPage: is not a token of this query.") from None
-    search = Search(_deliveries(request), query.where, begin, MOST_LOOKED_AT)
+    search = Search(rows, query.where, begin, MOST_LOOKED_AT)
     skip = 0 if query.next_page else (query.page - 1) * query.page_size
     shown = list(itertools.islice(search, skip, skip + query.page_size))
     headers = {"Elements-Returned-Count": str(len(shown))}
@@ -196,8 +203,7 @@ def release(request: ApiRequest, query: DeliveriesQuery) -> HttpResponse:
 
 @operation("The deliveries of a notification", query=DeliveriesQuery, answer=list[DeliveryAnswer])
 def of_notification(request: ApiRequest, query: DeliveriesQuery, notification_id: int) -> HttpResponse:
-    rows = _deliveries(request).filter(notification=notification_of(request, notification_id))
-    return newest_first(request, rows, query, lambda row: delivery_json(row, hydrate=query.hydrate))
+    return _found(request, query, _deliveries(request).filter(notification=notification_of(request, notification_id)))
 
 
 @operation("The delivery of a notification to a subscription", query=DeliveriesQuery, answer=DeliveryAnswer)

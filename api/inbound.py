@@ -20,6 +20,7 @@ from api.instances import find
 from api.operations import Query, operation
 from events import inbound, signing, webhooks
 from events.models import InboundCall, Notification
+from instances import configuration
 from instances.models import Instance, new_webhook_key
 from polling import provisioning
 
@@ -148,7 +149,7 @@ def _may_call(request: ApiRequest, instance_ids: list[int], body: bytes) -> None
 
 def _from_act_on(request: ApiRequest, instance: Instance, body: bytes, payload: str) -> HttpResponse:
     """Act-On's own webhook. Of an instance of webhooks, the same bytes are taken once within an hour."""
-    header = request.headers.get(str(instance.option(webhooks.HEADER) or ""), "")
+    header = request.headers.get(str(instance.option(configuration.WEBHOOK_HEADER) or ""), "")
     if webhooks.check(instance, body, header) is False:
         raise Unauthenticated("Act-On's signature does not hold.")
     meaning, now = webhooks.meaning_of(payload), timezone.now()
@@ -183,6 +184,5 @@ def renew(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
 
 
 def _address_of(instance: Instance) -> AddressAnswer:
-    verified = bool(instance.secret_values.get(webhooks.SECRET)) and bool(instance.option(webhooks.HEADER))
     url = f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={instance.webhook_key}"
-    return {"url": url, "verified": verified}
+    return {"url": url, "verified": webhooks.is_verified(instance)}

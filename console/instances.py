@@ -63,8 +63,7 @@ def _webhook(instance: Instance) -> dict[str, Any] | None:
     """Where Act-On's own webhooks go, of an instance that wants them, and whether their signature can be checked."""
     if instance.vendor_type != "webhooks":
         return None
-    verified = bool(instance.secret_values.get(webhooks.SECRET)) and bool(instance.option(webhooks.HEADER))
-    return {"verified": verified, "path": f"/instances/{instance.pk}/webhook"}
+    return {"verified": webhooks.is_verified(instance), "path": f"/instances/{instance.pk}/webhook"}
 
 
 def _latest_polls(instance: Instance, summary: overview.InstanceOverview) -> list[Poll]:

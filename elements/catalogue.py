@@ -54,6 +54,10 @@ CONFIGURATION = [
     ),
     ConfigurationKey("event.notification.basic.username", "Callback user name", "For HTTP basic authorization."),
     ConfigurationKey("event.notification.basic.password", "Callback password", "For the same.", SECRET),
+    ConfigurationKey("event.webhook.secret", "Webhook secret", "What Act-On signs its own webhooks with.", SECRET),
+    ConfigurationKey(
+        "event.webhook.signature.header", "Webhook signature header", "The header that Act-On's signature comes in."
+    ),
     ConfigurationKey(
         "event.poller.refresh_interval", "Event poller refresh interval (mins)", "1 to 10080 minutes.", default="15"
     ),

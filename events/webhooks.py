@@ -11,10 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from instances.configuration import WEBHOOK_HEADER, WEBHOOK_SECRET
 from instances.models import Instance
 
-SECRET = "event.webhook.secret"  # noqa: S105 - the name of a configuration key
-HEADER = "event.webhook.signature.header"
 TYPE_NAMES = ("eventType", "event_type", "type", "event")
 ID_NAMES = ("contactId", "contact_id", "recordId", "record_id", "id", "objectId", "email", "Email")
 POLLED = ("contact.added", "contact.updated")
@@ -84,11 +83,16 @@ def fits(instance: Instance, key: str) -> bool:
     return hmac.compare_digest(instance.webhook_key.encode(), key.encode())
 
 
+def is_verified(instance: Instance) -> bool:
+    """Whether the instance's settings tell how to check Act-On's own signature."""
+    return bool(instance.secret_values.get(WEBHOOK_SECRET) and instance.option(WEBHOOK_HEADER))
+
+
 def check(instance: Instance, body: bytes, header: str) -> bool | None:
     """Whether Act-On's own signature holds; None where the instance's settings do not tell how to know."""
-    secret, name = instance.secret_values.get(SECRET, ""), instance.option(HEADER)
-    if not secret or not name:
+    if not is_verified(instance):
         return None
+    secret = instance.secret_values[WEBHOOK_SECRET]
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
     given = header.strip().removeprefix("sha256=").encode()
     known = (digest.hex().encode(), base64.b64encode(digest))

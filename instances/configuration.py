@@ -20,6 +20,8 @@ MASK = "********"
 SIGNATURE_KEY = "event.notification.signature.key"
 CALLBACK_URL = "event.notification.callback.url"
 POLLER_CONFIGURATION = "event.poller.configuration"
+WEBHOOK_SECRET = "event.webhook.secret"  # noqa: S105 - the name of a key
+WEBHOOK_HEADER = "event.webhook.signature.header"
 CONNECTION_KEYS = ("oauth.api.key", "oauth.api.secret", "oauth.user.refresh_token")
 # Any other key whose name says so is kept encrypted, too: what we do not know may be a secret as well.
 _SECRET_NAME = re.compile(r"(secret|password|token|passwd|signature\.key|api\.?key)", re.IGNORECASE)
@@ -76,6 +78,10 @@ class Configuration(BaseModel):
     basic_password: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         None, alias="event.notification.basic.password"
     )
+    webhook_secret: Annotated[str, StringConstraints(max_length=500)] = Field("", alias="event.webhook.secret")
+    webhook_header: Annotated[Text, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~\w-]*$", max_length=100)] = Field(
+        "", alias="event.webhook.signature.header"
+    )
     refresh_minutes: Annotated[int | None, BeforeValidator(_as_minutes)] = Field(
         None, alias="event.poller.refresh_interval", ge=1, le=10_080
     )
@@ -123,6 +129,11 @@ def parse(raw: Any) -> Configuration:
         raise ConfigurationError(f"configuration.{key}", first["msg"].removeprefix("Value error, ")) from None
     if parsed.events_enabled and not parsed.callback_url:
         raise ConfigurationError(f"configuration.{CALLBACK_URL}", "is required when events are enabled")
+    if bool(parsed.webhook_secret) != bool(parsed.webhook_header):
+        missing, there = WEBHOOK_SECRET, WEBHOOK_HEADER
+        if parsed.webhook_secret:
+            missing, there = there, missing
+        raise ConfigurationError(f"configuration.{missing}", f"is required together with {there}")
     return parsed
 
 

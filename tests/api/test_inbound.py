@@ -17,6 +17,7 @@ from accounts import bootstrap
 from accounts.models import User
 from events import retention, signing, tasks, webhooks
 from events.models import REPEATED_WITHIN, Change, Delivery, Event, InboundCall, Notification
+from instances import configuration
 from instances.models import Instance
 from polling import dispatch
 from polling.models import Poll, Poller
@@ -160,8 +161,8 @@ def test_act_ons_signature_is_checked_where_it_is_known_how(
 ) -> None:
     path = address(api, webhook_instance)
     assert api.get(f"/instances/{webhook_instance.pk}/webhook").json()["verified"] is False
-    webhook_instance.configuration[webhooks.HEADER] = "X-Act-On-Signature"
-    webhook_instance.set_secrets({webhooks.SECRET: "shared"})
+    webhook_instance.configuration[configuration.WEBHOOK_HEADER] = "X-Act-On-Signature"
+    webhook_instance.set_secrets({configuration.WEBHOOK_SECRET: "shared"})
     webhook_instance.save()
     assert api.get(f"/instances/{webhook_instance.pk}/webhook").json()["verified"] is True
     text = '{"eventType": "form.submitted"}'

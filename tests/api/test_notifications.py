@@ -215,3 +215,25 @@ def test_the_few_queued_are_found_among_many_that_were_accepted(
 def test_an_unknown_status_is_400(api: Client, instance: Instance) -> None:
     path = f"/instances/{instance.pk}/events/redeliver"
     assert "status" in call(api, "POST", path, {"status": "lost"}, status=400)["message"]
+
+
+def test_a_redelivery_of_nothing_named_is_400(api: Client, instance: Instance) -> None:
+    path = f"/instances/{instance.pk}/events/redeliver"
+    assert "from" in call(api, "POST", path, {}, status=400)["message"]
+
+
+def test_the_deliveries_of_one_notification_by_query(api: Client, instance: Instance) -> None:
+    call(api, "POST", "/notifications/subscriptions", {"topics": ["acton"], "config": {"url": "http://127.0.0.1:9/"}})
+    rows.record(instance, rows.changes(1))
+    Delivery.objects.filter(subscription__instance=instance).update(status="queued")
+    path = f"/notifications/{Notification.objects.get().pk}/subscriptions/deliveries"
+    assert len(call(api, "GET", path)) == 2
+    (queued,) = call(api, "GET", f"{path}?where=status%3D'queued'")
+    assert queued["status"] == "queued"
+    assert "where" in call(api, "GET", f"{path}?where=status", status=400)["message"]
+
+
+def test_settings_that_are_left_out_stay_and_unknown_ones_are_400(api: Client) -> None:
+    call(api, "PATCH", "/accounts/settings", {"notification.webhook.failure.policy": "queue"})
+    assert call(api, "PATCH", "/accounts/settings", {}) == {"notification.webhook.failure.policy": "queue"}
+    assert "unheard.of" in call(api, "PATCH", "/accounts/settings", {"unheard.of": 1}, status=400)["message"]
