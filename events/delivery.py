@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from acton_hub import outbound
 from acton_hub.stopping import stopping
-from events import outbox, signing
+from events import outbox, retry, signing
 from events.models import Delivery
 from events.outbox import Outcome
 
@@ -69,9 +70,9 @@ def send(session: requests.Session, message: Letter) -> Outcome:
     """One attempt. Whatever goes wrong is an outcome, not an exception: it is stored, shown and tried again."""
     started_at, begun = timezone.now(), time.monotonic()
 
-    def outcome(status_code: int | None = None, error: str = "", response: str = "") -> Outcome:
+    def outcome(status_code: int | None = None, error: str = "", response: str = "", **more: Any) -> Outcome:
         duration_ms = int((time.monotonic() - begun) * 1000)
-        return Outcome(message.delivery_id, started_at, duration_ms, status_code, error, response)
+        return Outcome(message.delivery_id, started_at, duration_ms, status_code, error, response, **more)
 
     if is_hub_itself(message.url):
         return outcome(200, response="kept by the hub itself")
@@ -84,11 +85,13 @@ def send(session: requests.Session, message: Letter) -> Outcome:
     except outbound.Forbidden as error:
         return outcome(error=str(error))
     except requests.Timeout:
-        return outcome(error="The callback did not answer in time")
+        return outcome(error="The callback did not answer in time", timed_out=True)
     except (requests.RequestException, ValueError) as error:
         return outcome(error=f"The callback could not be reached ({type(error).__name__})")
     accepted = 200 <= answer.status_code < 300
-    return outcome(answer.status_code, "" if accepted else f"The callback answered {answer.status_code}", text)
+    asked_s = retry.asked_pause(answer.status_code, answer.headers.get("Retry-After", ""), started_at)
+    words = "" if accepted else f"The callback answered {answer.status_code}"
+    return outcome(answer.status_code, words, text, retry_after_s=asked_s)
 
 
 def _head_of(answer: requests.Response, deadline: float) -> str:

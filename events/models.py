@@ -2,7 +2,8 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.db import connection, models
 from django.db.models import Q
@@ -124,13 +125,23 @@ class Subscription(models.Model):
     topics = models.JSONField(default=list)
     url = models.CharField(max_length=2000, blank=True)  # of one that a user made
     active = models.BooleanField(default=True)
+    host = models.CharField(max_length=300, blank=True, default="", db_index=True)  # of the URL, with its port
     failing_since = models.DateTimeField(null=True, blank=True)  # no delivery was accepted since
+    timed_out = models.BooleanField(default=False)  # the host did not answer in time, and has not answered since
+    not_before = models.DateTimeField(null=True, blank=True)  # what the callback asked for with Retry-After
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SubscriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"subscription {self.pk}"
+
+    def save(self, *args: Any, **more: Any) -> None:
+        """What is known of a host is forgotten with it."""
+        host = urlsplit(self.callback_url).netloc.lower()
+        if host != self.host:
+            self.host, self.timed_out, self.not_before = host, False, None
+        super().save(*args, **more)
 
     @property
     def callback_url(self) -> str:

@@ -1,21 +1,21 @@
 """What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Organization
 from acton_hub.queue import wake
 from events import retry
+from events.allowance import Allowance
 from events.models import Attempt, Delivery, Event, EventStatus, Subscription
 
 LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
-MOST_A_SUBSCRIPTION = 50  # leased at once, so that a callback that hangs holds up few
-CANDIDATES = 1000
+CANDIDATES = 1000  # looked at at once
+LOOKS = 20
 SETTLED_FIELDS = [
     "status", "failures", "attempts_made", "next_attempt_at", "lease_holder", "lease_until", "last_error", "updated_at",
 ]  # fmt: skip
@@ -31,6 +31,8 @@ class Outcome:
     status_code: int | None = None
     error: str = ""
     response: str = ""
+    timed_out: bool = False
+    retry_after_s: float = 0.0  # what the callback asked for
 
     @property
     def accepted(self) -> bool:
@@ -46,13 +48,9 @@ class Batch:
 
 
 def claim(holder: str, most: int, now: datetime) -> Batch:
-    """Lease up to `most` due deliveries, oldest first; few of one subscription, one of a failing one."""
+    """Lease up to `most` due deliveries, oldest first; as many of each subscription as it may have."""
     with transaction.atomic():
-        due = Delivery.objects.due(now).order_by("next_attempt_at", "pk")
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        candidates = list(due.values_list("pk", "subscription_id")[:CANDIDATES])
-        chosen = _within_allowance(candidates, most, now)
+        chosen = _choose(most, now)
         Delivery.objects.filter(pk__in=chosen).update(lease_holder=holder, lease_until=now + LEASE)
         deliveries = list(
             Delivery.objects.filter(pk__in=chosen)
@@ -71,24 +69,21 @@ def _is_own(delivery: Delivery) -> bool:
     return delivery.subscription.instance_id is not None
 
 
-def _within_allowance(candidates: list[tuple[int, int]], most: int, now: datetime) -> list[int]:
-    subscriptions = {subscription for _, subscription in candidates}
-    leased = Counter(
-        dict(
-            Delivery.objects.filter(lease_until__gte=now, subscription__in=subscriptions)
-            .order_by()
-            .values_list("subscription")
-            .annotate(Count("pk"))
-        )
-    )
-    failing = set(
-        Subscription.objects.filter(pk__in=subscriptions, failing_since__isnull=False).values_list("pk", flat=True)
-    )
+def _choose(most: int, now: datetime) -> list[int]:
+    """Ids of due deliveries. Those of subscriptions that may have no more are passed over, however many they are."""
+    allowance = Allowance(now)
     chosen: list[int] = []
-    for delivery, subscription in candidates:
-        if len(chosen) < most and leased[subscription] < (1 if subscription in failing else MOST_A_SUBSCRIPTION):
-            leased[subscription] += 1
-            chosen.append(delivery)
+    full: set[int] = set()
+    for _ in range(LOOKS):
+        due = Delivery.objects.due(now).exclude(subscription__in=full).exclude(pk__in=chosen)
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        found = list(due.order_by("next_attempt_at", "pk").values_list("pk", "subscription_id")[:CANDIDATES])
+        allowance.learn(subscription for _, subscription in found)
+        chosen += [pk for pk, subscription in found if len(chosen) < most and allowance.take(subscription)]
+        if len(chosen) >= most or len(found) < CANDIDATES:
+            break
+        full |= {subscription for _, subscription in found if not allowance.is_left(subscription)}
     return chosen
 
 
@@ -113,6 +108,7 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         for delivery, outcome in refused:
             _refuse(delivery, outcome, now)
         Delivery.objects.bulk_update([delivery for delivery, _ in refused], SETTLED_FIELDS)
+        _mark_hosts(settled, now)
         _mark_subscriptions(accepted, [delivery for delivery, _ in refused], now)
 
 
@@ -149,7 +145,20 @@ def _refuse(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
     if pause is None:
         delivery.status, delivery.next_attempt_at = Delivery.Status.QUEUED, None
     else:
+        pause = max(pause, min(timedelta(seconds=outcome.retry_after_s), retry.LONGEST))
         delivery.status, delivery.next_attempt_at = Delivery.Status.RETRY, now + pause
+
+
+def _mark_hosts(settled: list[tuple[Delivery, Outcome]], now: datetime) -> None:
+    """A host that answers, whatever it says, answers; and what it asks for holds for all that is due there."""
+    timed_out = {delivery.subscription.host for delivery, outcome in settled if outcome.timed_out}
+    answers = {delivery.subscription.host for delivery, outcome in settled if outcome.status_code} - timed_out
+    Subscription.objects.filter(host__in=timed_out, timed_out=False).update(timed_out=True)
+    Subscription.objects.filter(host__in=answers, timed_out=True).update(timed_out=False)
+    for delivery, outcome in settled:
+        if outcome.retry_after_s:
+            until = now + min(timedelta(seconds=outcome.retry_after_s), retry.LONGEST)
+            Subscription.objects.filter(pk=delivery.subscription_id).update(not_before=until)
 
 
 def _mark_subscriptions(accepted: list[Delivery], refused: list[Delivery], now: datetime) -> None:
@@ -183,7 +192,7 @@ def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
                 status=Delivery.Status.CREATED, failures=0, next_attempt_at=now, updated_at=now
             )
         Subscription.objects.filter(pk__in={subscription for _, subscription in chosen}).update(
-            active=True, failing_since=None
+            active=True, failing_since=None, not_before=None
         )
         wake("events.tasks.deliver")
     return len(ids)

@@ -112,6 +112,9 @@ def update(
         instance.tags = tags if tags is not None else instance.tags
         take_configuration(instance, merged, parsed)
         instance.save()
+        subscription = instance.subscription
+        subscription.instance = instance
+        subscription.save(update_fields=["host", "timed_out", "not_before"])
         arrange_pollers(instance, resources, started_anew=started_anew, now=now)
         drop_unused(previous)
 
