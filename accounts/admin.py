@@ -9,7 +9,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.models import HasSecret, Organization, User
+from accounts.models import AuditEntry, HasSecret, Organization, User
 from acton_hub.encryption import EncryptedTextField
 
 if TYPE_CHECKING:
@@ -103,22 +103,29 @@ class UserAdmin(MaskedSecret, BaseUserAdmin):
 
     form = UserForm
     add_form = NewUserForm
-    list_display = ["email", "first_name", "last_name", "organization", "is_active", "is_staff", "created_at"]
-    list_filter = ["is_active", "is_staff", "is_superuser", "organization"]
+    list_display = ["email", "first_name", "last_name", "organization", "role", "is_active", "is_staff", "created_at"]
+    list_filter = ["role", "is_active", "is_staff", "is_superuser", "organization"]
     list_select_related = ["organization"]
     search_fields = ["email", "first_name", "last_name", "organization__name"]
     ordering = ["email"]
     raw_id_fields = ["organization"]
     readonly_fields = ["masked_secret", "last_login", "created_at"]
     fieldsets = [
-        (None, {"fields": ["email", "password", "organization", "masked_secret"]}),
+        (None, {"fields": ["email", "password", "organization", "role", "masked_secret"]}),
         ("Name", {"fields": ["first_name", "last_name"]}),
         ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
-    add_fieldsets = [(None, {"fields": ["email", "organization", "password1", "password2"]})]
+    add_fieldsets = [(None, {"fields": ["email", "organization", "role", "password1", "password2"]})]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.set_secret()
         super().save_model(request, obj, form, change)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "who", "organization", "address", "action", "target"]
+    list_select_related = ["organization"]
+    search_fields = ["who", "action", "target"]

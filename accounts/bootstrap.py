@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import Organization, User
+from accounts.models import Organization, Role, User
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,27 @@ def create_organization(
     organization.set_secret(organization_secret)
     organization.save()
     user = User(
-        organization=organization, email=User.objects.normalize_email(admin_email), first_name="Hub", last_name="Admin"
+        organization=organization,
+        email=User.objects.normalize_email(admin_email),
+        first_name="Hub",
+        last_name="Admin",
+        role=Role.ADMIN,
     )
     user.set_secret(user_secret)
     password = password or secrets.token_urlsafe(12)
     user.set_password(password)
     user.save()
     return organization, user, password
+
+
+def add_member(organization: Organization, email: str, role: Role) -> tuple[User, str]:
+    """A further user, and the password that was made up. Raises django.db.IntegrityError when the address is taken."""
+    user = User(organization=organization, email=User.objects.normalize_email(email), role=role)
+    user.set_secret()
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    return user, password
 
 
 def ensure() -> Bootstrapped:

@@ -9,6 +9,19 @@ from django.db import models
 from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes, new_secret
 
 
+class Role(models.TextChoices):
+    """What a user may do: look; work with instances, polls and deliveries; see secrets, change account and members."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, other: "Role") -> bool:
+        """Whether who has this role may do what that one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
 class SecretQuerySet(models.QuerySet[Any]):
     def with_secret(self, secret: str) -> Self:
         """Those whose secret is `secret`; it is stored encrypted and found by its keyed hash."""
@@ -66,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin, HasSecret):
     email = models.EmailField(unique=True)
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     is_staff = models.BooleanField("may use the admin", default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -77,3 +91,28 @@ class User(AbstractBaseUser, PermissionsMixin, HasSecret):
 
     def __str__(self) -> str:
         return self.email
+
+    def may(self, needed: Role) -> bool:
+        return Role(self.role).includes(needed)
+
+
+class AuditEntry(models.Model):
+    """Who did what from where. Entries are added, and pruned when they are old; nothing changes one."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="audit_entries")
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="audit_entries")
+    who = models.CharField(max_length=254)  # the address of the user, who may be gone; as it was typed, if unknown
+    at = models.DateTimeField()
+    address = models.CharField(max_length=45, blank=True)  # empty: the command line
+    action = models.CharField(max_length=200)
+    target = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="audit_newest_first"),
+            models.Index(fields=["at"], name="audit_by_date"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.who}: {self.action}"

@@ -151,6 +151,11 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_NAME = f"acton_hub_session_{PORT}"
 CSRF_COOKIE_NAME = f"acton_hub_csrf_{PORT}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+# Behind a proxy that ends TLS: what it says of scheme and sender is believed.
+BEHIND_PROXY = e.read("BEHIND_PROXY", e.boolean, False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_URL.startswith("https://") else 0
+SECURE_REFERRER_POLICY = "same-origin"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "acton_hub.errors.csrf_failure"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from accounts.models import Organization
+from accounts.models import Organization, Role
 from api.authorization import ApiRequest
 from api.endpoint import ApiError, answer
 from api.operations import operation
@@ -39,12 +39,12 @@ def _shown(organization: Organization) -> dict[str, Any]:
     return {POLICY: organization.failure_policy}
 
 
-@operation("The settings of an account", answer=dict[str, str], refuses=(403,))
+@operation("The settings of an account", answer=dict[str, str])
 def read(request: ApiRequest, account_id: int | None = None) -> HttpResponse:
     return answer(_shown(_organization(request, account_id)))
 
 
-@operation("Change the settings of an account", body=SettingsBody, answer=dict[str, str], refuses=(403,))
+@operation("Change the settings of an account", body=SettingsBody, answer=dict[str, str], needs=Role.ADMIN)
 def change(request: ApiRequest, body: SettingsBody, account_id: int | None = None) -> HttpResponse:
     organization = _organization(request, account_id)
     if body.policy is not None:

@@ -7,9 +7,10 @@ order. The API never looks at the console's cookie.
 import re
 from typing import cast
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from accounts.models import Organization, User
+from accounts.models import Organization, Role, User
 from instances.models import Instance
 
 _PART = re.compile(r"\s*(user|organization|element)\s+([A-Za-z0-9+/=_\-.~]+)\s*", re.IGNORECASE)
@@ -40,8 +41,11 @@ def parse(header: str) -> dict[str, str]:
     return schemes
 
 
-def authorize(request: HttpRequest) -> ApiRequest:
-    """Who calls. Raises Unauthenticated unless user and organization, or user and instance, belong together."""
+def authorize(request: HttpRequest, needed: Role) -> ApiRequest:
+    """Who calls. Raises Unauthenticated unless user and organization, or user and instance, belong together.
+
+    Raises PermissionDenied where the user's role is less than what is needed.
+    """
     header = request.headers.get("Authorization", "").strip()
     if not header:
         raise Unauthenticated("The Authorization header is missing.")
@@ -68,4 +72,6 @@ def authorize(request: HttpRequest) -> ApiRequest:
         )
         if authorized.instance is None:
             raise Unauthenticated("The element token is not known.")
+    if not user.may(needed):
+        raise PermissionDenied(f"This needs the role {needed}; yours is {user.role}.")
     return authorized

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
-from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
+from accounts import audit
 from acton_hub.errors import envelope
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
@@ -65,18 +66,25 @@ def endpoint(**operations: Operation) -> Callable[..., HttpResponse]:
             refusal = envelope(request, 405, f"{request.method} is not possible here; possible: {possible}.")
             return _with_methods(refusal, operations)
         try:
-            return _run(request, operations[method], captured)
+            response = _run(request, operations[method], captured)
         except ApiError as error:
             refused = envelope(request, error.status, error.message, error.provider_message)
             return _with_retry_after(refused, error.retry_after_s)
         except Unauthenticated as error:
             return envelope(request, 401, str(error))
+        except PermissionDenied as error:
+            return envelope(request, 403, str(error))
         except (RequestDataTooBig, RawPostDataException):
             return envelope(request, 413, "The body is too large.")
         except (ConfigurationError, BadRequest) as error:
             return envelope(request, 400, str(error))
         except ActOnError as error:
             return _of_acton(request, error)
+        if method != "GET" and not operations[method].public:
+            audit.record(
+                operations[method].summary, user=cast(ApiRequest, request).caller, target=request.path, request=request
+            )
+        return response
 
     view = cast(Endpoint, dispatch)
     view.operations = operations
@@ -87,7 +95,9 @@ def _run(request: HttpRequest, operation: Operation, captured: dict[str, Any]) -
     if not _accepts(request, operation.produces) and not _accepts(request, JSON):
         raise ApiError(406, f"The answer is {operation.produces}, which the Accept header excludes.")
     given = dict(captured)
-    authorized = cast(ApiRequest, request) if operation.public else authorize(request)
+    authorized = cast(ApiRequest, request)
+    if not operation.public:
+        authorized = authorize(request, operation.needed(request.method or ""))
     for name, value in captured.items():
         if isinstance(value, int) and value > LARGEST_ID:
             raise ApiError(404, f"There is no {name.removesuffix('_id')} {value}.")

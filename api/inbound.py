@@ -13,6 +13,7 @@ from django.utils import timezone
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from accounts.models import Role
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.elements import known
 from api.endpoint import ApiError, answer
@@ -44,7 +45,7 @@ class AddressAnswer(TypedDict):
     "Take an event as POST does, from the query or the body; without either, say that this address takes events",
     query=InboundQuery,
     answer=dict[str, Any],
-    refuses=(401, 404, 413),
+    refuses=(401, 403, 404, 413),
     public=True,
 )
 def look(
@@ -62,7 +63,7 @@ def look(
     "Take an event from outside: Act-On's webhook, or another hub's notification",
     query=InboundQuery,
     answer=dict[str, Any],
-    refuses=(401, 404, 413),
+    refuses=(401, 403, 404, 413),
     public=True,
 )
 def take(
@@ -135,16 +136,20 @@ def _may_call(request: ApiRequest, instance_ids: list[int], body: bytes) -> None
     instances = Instance.objects.filter(pk__in=instance_ids)
     if given:
         found = list(instances)
-        if len(found) == len(instance_ids) and all(signing.is_signed(row.signature_key, body, given) for row in found):
+        if len(found) == len(instance_ids) and all(_is_signed(row, body, given) for row in found):
             return
     if not request.headers.get("Authorization"):
         if instances.count() != len(instance_ids):
             raise ApiError(404, NOT_FOR_ANY)
         raise Unauthenticated("The Authorization header is missing, and there is no valid signature.")
-    caller = authorize(request)
+    caller = authorize(request, Role.OPERATOR)
     owners = list(instances.values_list("organization_id", flat=True))
     if owners != [caller.organization.pk] * len(instance_ids):
         raise ApiError(404, NOT_FOR_ANY)
+
+
+def _is_signed(instance: Instance, body: bytes, given: str) -> bool:
+    return any(signing.is_signed(key, body, given) for key in instance.signature_keys(timezone.now()))
 
 
 def _from_act_on(request: ApiRequest, instance: Instance, body: bytes, payload: str) -> HttpResponse:
@@ -167,14 +172,14 @@ def _store(instance_ids: list[int], payload: str, meaning: webhooks.Meaning) -> 
     return answer(TAKEN | {"events": [str(event.pk) for event in events]})
 
 
-@operation("The address to enter in Act-On's webhook settings; it is a secret", answer=AddressAnswer)
+@operation("The address to enter in Act-On's webhook settings; it is a secret", answer=AddressAnswer, needs=Role.ADMIN)
 def address(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
     instance = find(request, instance_id)
     shown = _address_of(instance)
     return answer(shown)
 
 
-@operation("Make a new address for Act-On's webhooks; the old one ends at once", answer=AddressAnswer)
+@operation("Make a new address for Act-On's webhooks; the old one ends", answer=AddressAnswer, needs=Role.ADMIN)
 def renew(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
     instance = find(request, instance_id)
     instance.webhook_key = new_webhook_key()
@@ -186,3 +191,12 @@ def renew(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
 def _address_of(instance: Instance) -> AddressAnswer:
     url = f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={instance.webhook_key}"
     return {"url": url, "verified": webhooks.is_verified(instance)}
+
+
+@operation("Send a test event to the callback, marked as one", answer=dict[str, str], refuses=(404, 409))
+def send_test(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
+    try:
+        event = inbound.store_test(find(request, instance_id), timezone.now())
+    except inbound.TestRefused as error:
+        raise ApiError(409, str(error)) from None
+    return answer({"eventId": str(event.pk)})

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from pydantic import Field
 
+from accounts.models import Role, User
 from api.answers import InstanceAnswer, PollAnswer, PollQueuedAnswer
 from api.authorization import ApiRequest
 from api.bodies import InstanceBody, InstanceChange, ProviderData
@@ -12,7 +13,7 @@ from api.paging import newest_first
 from elements import catalogue
 from events.notification_body import iso, iso_ms
 from instances.actions import set_enabled
-from instances.configuration import masked
+from instances.configuration import MASK, masked
 from instances.models import Instance
 from polling import provisioning
 from polling.models import Poll
@@ -31,8 +32,8 @@ class PollsQuery(Paging, ResourceQuery):
     pass
 
 
-def as_json(instance: Instance) -> InstanceAnswer:
-    """The instance object: the answer of POST, GET, PUT and PATCH.
+def as_json(instance: Instance, caller: User) -> InstanceAnswer:
+    """The instance object: the answer of POST, GET, PUT and PATCH. Its token is a secret, which administrators see.
 
     Beyond the platform: `state`, one word for how it is, and Act-On's words where it needs authentication.
     """
@@ -41,7 +42,7 @@ def as_json(instance: Instance) -> InstanceAnswer:
         "id": instance.pk,
         "name": instance.name,
         "createdDate": iso(instance.created_at),
-        "token": instance.token,
+        "token": instance.token if caller.may(Role.ADMIN) else MASK,
         "element": catalogue.summary(),
         "elementId": catalogue.ELEMENT_ID,
         "tags": instance.tags,
@@ -108,7 +109,7 @@ def create(request: ApiRequest, body: InstanceBody, element: str | None = None) 
         raw=body.configuration,
         grant=_grant(body),
     )
-    return answer(as_json(instance))
+    return answer(as_json(instance, request.caller))
 
 
 def _grant(body: InstanceChange) -> Grant:
@@ -123,17 +124,17 @@ def _grant(body: InstanceChange) -> Grant:
 )
 def read_all(request: ApiRequest, query: InstancesQuery) -> HttpResponse:
     if request.instance is not None:
-        return answer(as_json(request.instance))
+        return answer(as_json(request.instance, request.caller))
     rows = Instance.objects.filter(organization=request.organization).select_related("connection", "user")
     if wanted := set(query.tags):
         fitting = [pk for pk, tags in rows.values_list("pk", "tags") if wanted <= set(tags)]
         rows = rows.filter(pk__in=fitting)
-    return newest_first(request, rows, query, as_json)
+    return newest_first(request, rows, query, lambda row: as_json(row, request.caller))
 
 
 @operation("One instance", answer=InstanceAnswer)
 def read(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
-    return answer(as_json(find(request, instance_id)))
+    return answer(as_json(find(request, instance_id), request.caller))
 
 
 @operation("Delete an instance", answer=dict[str, str])
@@ -169,7 +170,7 @@ def _change(request: ApiRequest, body: InstanceChange, instance_id: int | None, 
     provisioning.update(
         instance, name=body.name, tags=body.tags, raw=body.configuration, merge=merge, grant=_grant(body)
     )
-    return answer(as_json(find(request, instance.pk)))
+    return answer(as_json(find(request, instance.pk), request.caller))
 
 
 @operation("Enable an instance", answer=InstanceAnswer)
@@ -185,7 +186,7 @@ def disable(request: ApiRequest, instance_id: int | None = None) -> HttpResponse
 def _switch(request: ApiRequest, instance_id: int | None, *, enabled: bool) -> HttpResponse:
     instance = find(request, instance_id)
     set_enabled(instance, enabled)
-    return answer(as_json(instance))
+    return answer(as_json(instance, request.caller))
 
 
 @operation("Poll now", query=ResourceQuery, answer=list[PollQueuedAnswer], refuses=(404, 409))

@@ -7,6 +7,8 @@ from typing import Any, Self, get_origin
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from accounts.models import Role
+
 View = Callable[..., HttpResponse]
 JSON = "application/json"
 
@@ -65,6 +67,11 @@ class Operation:
     asks_acton: bool = False
     accepts: tuple[str, ...] = (JSON,)
     produces: str = JSON
+    needs: Role | None = None
+
+    def needed(self, method: str) -> Role:
+        """The role that it takes: where nothing else is said, everybody may look, and operators may change."""
+        return self.needs or (Role.VIEWER if method in ("GET", "HEAD") else Role.OPERATOR)
 
     @property
     def is_paged(self) -> bool:
@@ -78,7 +85,7 @@ class Operation:
         if self.body or self.accepts != (JSON,):
             found |= {400, 413, 415}
         if not self.public:
-            found |= {400, 401}
+            found |= {400, 401, 403}
         if has_path_parameters:
             found |= {404, 405}  # the latter where a word of another path stands in the place of an id
         if self.asks_acton:
@@ -102,6 +109,7 @@ def operation(
     asks_acton: bool = False,
     accepts: tuple[str, ...] = (JSON,),
     produces: str = JSON,
+    needs: Role | None = None,
 ) -> Callable[[View], Operation]:
     """Describe the view that it decorates.
 
@@ -122,6 +130,7 @@ def operation(
             asks_acton=asks_acton,
             accepts=accepts,
             produces=produces,
+            needs=needs,
         )
 
     return described

@@ -64,6 +64,7 @@ urlpatterns = [
     path("instances/events/analytics/instances", endpoint(GET=analytics.by_instance)),
     path("instances/events/analytics/accounts", endpoint(GET=analytics.by_account)),
     *both("/events", GET=events.read_all),
+    *both("/events/test", POST=inbound.send_test),
     *both("/events/redeliver", POST=deliveries.redeliver_events),
     *both("/webhook", GET=inbound.address, POST=inbound.renew),
     *both("/events/<int:event_id>", GET=events.read),

@@ -8,12 +8,14 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 
-from accounts.models import User
+from accounts import audit
+from accounts.models import Role, User
 from events.models import Change
 from instances.models import Instance, InstanceQuerySet
 
@@ -26,18 +28,38 @@ class PageRequest(HttpRequest):
     user: User
 
 
-def page(
-    view: Callable[Concatenate[PageRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """A view for people who have logged in; browsers keep no copy of it for whoever comes after them."""
+View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
 
-    @never_cache
-    @login_required
-    @wraps(view)
-    def logged_in(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        return view(cast(PageRequest, request), *args, **kwargs)
 
-    return logged_in
+def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
+    """A view for people who have logged in and have that role; what they change is noted in the audit log.
+
+    Browsers keep no copy of it for whoever comes after them. Raises PermissionDenied.
+    """
+
+    def decorated(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @never_cache
+        @login_required
+        @wraps(view)
+        def logged_in(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            asked = cast(PageRequest, request)
+            if not asked.user.may(needed):
+                raise PermissionDenied(f"This needs the role {needed}; yours is {asked.user.role}.")
+            response = view(asked, *args, **kwargs)
+            if request.method == "POST" and response.status_code < 400:
+                action = view.__name__.replace("_", " ")
+                audit.record(f"console: {action}", user=asked.user, target=request.path, request=request)
+            return response
+
+        logged_in.needed = needed  # type: ignore[attr-defined]
+        return logged_in
+
+    return decorated
+
+
+page = page_for(Role.VIEWER)
+operators_page = page_for(Role.OPERATOR)
+admins_page = page_for(Role.ADMIN)
 
 
 def instances(request: PageRequest) -> InstanceQuerySet:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access, authorize, curl, instance_form
-from console.access import PageRequest, page
+from console.access import PageRequest, operators_page
 from console.instance_form import InstanceForm, PollerForms
 from console.models import Authorization
 from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
@@ -226,7 +226,7 @@ def _whole(sheet: Sheet) -> Any:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
+@operators_page
 def new(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         return _handle(request, None)
@@ -247,7 +247,7 @@ def _again(request: PageRequest, authorization_id: str) -> Sheet:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
+@operators_page
 def edit(request: PageRequest, instance_id: int) -> HttpResponse:
     instance = access.instance(request, instance_id)
     if request.method == "POST":
@@ -256,7 +256,7 @@ def edit(request: PageRequest, instance_id: int) -> HttpResponse:
 
 
 @require_POST
-@page
+@operators_page
 def finish(request: PageRequest) -> HttpResponse:
     """The code, brought by hand from where Act-On sent the browser."""
     query = {"code": request.POST.get("code", "").strip()}
@@ -264,7 +264,7 @@ def finish(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page
+@operators_page
 def delete(request: PageRequest, instance_id: int) -> HttpResponse:
     instance = access.instance(request, instance_id)
     if request.POST.get("name", "").strip() != instance.name:

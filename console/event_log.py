@@ -1,14 +1,16 @@
 """The event log: one row a change; and one change with everything that came of it."""
 
+from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Length, Substr
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
 
 from console import access, event_filter, paging, records
-from console.access import PageRequest, page
-from events import signing
+from console.access import PageRequest, operators_page, page
+from events import outbox, signing
 from events.models import Attempt, Change, Delivery, Notification
 from instances.configuration import MASK
 
@@ -22,6 +24,8 @@ LARGE = (
     "instance__configuration",
     "instance__token",
     "instance__secrets",
+    "instance__webhook_key",
+    "instance__former_signature_key",
 )
 
 
@@ -87,6 +91,19 @@ def one(request: PageRequest, change_id: int) -> HttpResponse:
             "deliveries": _deliveries(notification),
         }
     return render(request, "console/event.html", context)
+
+
+@require_POST
+@operators_page
+def redeliver(request: PageRequest, change_id: int) -> HttpResponse:
+    """Make the deliveries of a change's notification due again: the same bytes, the same id."""
+    change = access.change(request, change_id)
+    count = outbox.release(Delivery.objects.filter(notification__event=change.event_id), timezone.now())
+    if count:
+        messages.success(request, "It is delivered again, with the same id. Load this page again to see how it went.")
+    else:
+        messages.error(request, "There is nothing to deliver again: it is on its way, or nobody is to be told.")
+    return redirect("console:event", change.pk)
 
 
 def _headers(notification: Notification) -> dict[str, str]:

@@ -7,12 +7,14 @@ from django.core.exceptions import BadRequest
 from django.db.models import Count, Prefetch, QuerySet, Subquery, prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from console import access, curl, event_log, overview, paging, records
-from console.access import PageRequest, page
-from events import webhooks
+from console.access import PageRequest, operators_page, page
+from events import inbound, webhooks
 from events.models import Change, Delivery
 from instances.actions import set_enabled
 from instances.configuration import masked
@@ -94,7 +96,7 @@ def _waiting(instance: Instance) -> QuerySet[Delivery]:
 
 
 @require_POST
-@page
+@operators_page
 def poll(request: PageRequest, instance_id: int) -> HttpResponse:
     """Poll now: the resource that the form names, or all of them."""
     instance = access.instance(request, instance_id)
@@ -115,7 +117,7 @@ def poll(request: PageRequest, instance_id: int) -> HttpResponse:
 
 
 @require_POST
-@page
+@operators_page
 def enabled(request: PageRequest, instance_id: int) -> HttpResponse:
     instance = access.instance(request, instance_id)
     wanted = request.POST.get("enabled")
@@ -130,3 +132,16 @@ def enabled(request: PageRequest, instance_id: int) -> HttpResponse:
         else f"{instance.name} is disabled. It is not polled until it is enabled again; its position is kept.",
     )
     return redirect("console:instance", instance.pk)
+
+
+@require_POST
+@operators_page
+def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
+    instance = access.instance(request, instance_id)
+    try:
+        inbound.store_test(instance, timezone.now())
+    except inbound.TestRefused as refused:
+        messages.error(request, f"No test event was sent: {refused}")
+        return redirect("console:instance", instance.pk)
+    messages.success(request, "A test event is on its way; here it is shown with every attempt to deliver it.")
+    return redirect(f"{reverse('console:events')}?{urlencode({'instance': str(instance.pk), 'resource': 'test'})}")

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from console import edit_instance, event_log, export, instances
+from console import audit_log, edit_instance, event_log, export, instances
 
 app_name = "console"
 urlpatterns = [
@@ -21,8 +21,11 @@ urlpatterns = [
     path("instances/<int:instance_id>/delete", edit_instance.delete, name="delete"),
     path("instances/<int:instance_id>/poll", instances.poll, name="poll"),
     path("instances/<int:instance_id>/enabled", instances.enabled, name="enabled"),
+    path("instances/<int:instance_id>/test", instances.test_event, name="test_event"),
+    path("audit", audit_log.listing, name="audit"),
     path("events", event_log.listing, name="events"),
     path("events/tail", event_log.tail, name="tail"),
     path("events.<str:kind>", export.export, name="export"),
     path("events/<int:change_id>", event_log.one, name="event"),
+    path("events/<int:change_id>/redeliver", event_log.redeliver, name="redeliver"),
 ]

@@ -58,9 +58,9 @@ def letter(delivery: Delivery, now: datetime) -> Letter:
     """What an attempt at `now` sends; the body is the same at every attempt."""
     subscription, notification = delivery.subscription, delivery.notification
     instance, body = subscription.instance, notification.body
-    key = instance.signature_key if instance else ""
-    headers = signing.headers_for(str(notification.webhook_id), key, body)
-    headers |= signing.standard_headers(str(notification.webhook_id), key, body, now)
+    keys = instance.signature_keys(now) if instance else []
+    headers = signing.headers_for(str(notification.webhook_id), keys[0] if keys else "", body)
+    headers |= signing.standard_headers(str(notification.webhook_id), keys, body, now)
     return Letter(
         delivery.pk, subscription.callback_url, headers, body, instance.basic_credentials if instance else None
     )

@@ -3,6 +3,8 @@
 So a burst of calls costs the web server one INSERT each, and what follows is done in bulk.
 """
 
+import json
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +16,7 @@ from django.db.models import Max
 from acton_hub.queue import wake
 from events import notification_body, recording, webhooks
 from events.changes import NewChange
-from events.models import Change, Event, EventStatus, TrackedObject
+from events.models import INBOUND, Change, Event, EventStatus, TrackedObject
 from instances.models import Instance
 
 AT_ONCE = 200
@@ -32,6 +34,28 @@ def store(instance_ids: Iterable[int], payload: str, meaning: webhooks.Meaning, 
     ]
     wake("events.tasks.arrange")
     return events
+
+
+class TestRefused(Exception):
+    """A test event would reach nobody; the message says why."""
+
+
+def store_test(instance: Instance, now: datetime) -> Event:
+    """Store an event that goes the way of every other one, marked as a test by its type and its payload.
+
+    Raises TestRefused.
+    """
+    if not instance.events_enabled or not instance.callback_url:
+        raise TestRefused("Events are not enabled for the instance.")
+    payload = {
+        "eventType": webhooks.TEST_TYPE,
+        "id": f"test-{uuid.uuid4().hex[:8]}",
+        "test": True,
+        "text": "A test event of Acton Hub. Nothing changed in Act-On.",
+    }
+    text = json.dumps(payload)
+    (event,) = store([instance.pk], text, webhooks.meaning_of(text), now)
+    return event
 
 
 def arrange(now: datetime) -> int:
@@ -94,7 +118,7 @@ def _change(event: Event, meaning: webhooks.Meaning, sequences: _Sequences) -> N
     key = _key(event, meaning)
     record = f'{{"payload": {notification_body.as_json_text(event.provider_data)}}}'
     occurred_ms = int(event.event_date.timestamp() * 1000)
-    return NewChange(key[2], f"inbound:{event.pk}", meaning.event_type, sequences.next(key), occurred_ms, record, "")
+    return NewChange(key[2], f"{INBOUND}{event.pk}", meaning.event_type, sequences.next(key), occurred_ms, record, "")
 
 
 def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetime) -> None:

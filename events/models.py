@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from instances.models import Instance
 
 REPEATED_WITHIN = timedelta(hours=1)
+INBOUND = "inbound:"  # the version of a change that came from outside begins so
 
 
 class TrackedObject(models.Model):
@@ -104,6 +105,11 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.object_id}"
+
+    @property
+    def came_from_outside(self) -> bool:
+        """Whether no poll found it: a webhook, or a call of the events API."""
+        return self.version.startswith(INBOUND)
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):

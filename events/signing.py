@@ -29,14 +29,18 @@ def key_bytes(key: str) -> bytes:
     return key.encode()
 
 
-def standard_headers(webhook_id: str, key: str, body: bytes, now: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks beside the platform's own (CONTRACT §9); none where no key is set."""
-    if not key:
+def standard_headers(webhook_id: str, keys: list[str], body: bytes, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks beside the platform's own (CONTRACT §9); none where no key is set.
+
+    One signature a key, so that a receiver may know the new one or still the one before it.
+    """
+    if not keys:
         return {}
     timestamp = str(int(now.timestamp()))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    digest = base64.b64encode(hmac.new(key_bytes(key), signed, hashlib.sha256).digest()).decode("ascii")
-    return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{digest}"}
+    digests = [hmac.new(key_bytes(key), signed, hashlib.sha256).digest() for key in keys]
+    signatures = " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
+    return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": signatures}
 
 
 def is_signed(key: str, body: bytes, given: str) -> bool:

@@ -40,6 +40,8 @@ MEANINGS = {
     "crm.disconnected": ("accounts", "UPDATED"),
 }
 ANYTHING = ("events", "UPDATED")
+TEST_TYPE = "hub.test"
+OTHERS = {TEST_TYPE: ("test", "UPDATED")}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def meaning_of(payload: str) -> Meaning:
         body = None
     fields = body if isinstance(body, dict) else {}
     told = next((str(fields[name]) for name in TYPE_NAMES if isinstance(fields.get(name), str)), "")
-    resource, kind = MEANINGS.get(told.strip().lower(), ANYTHING)
+    resource, kind = (MEANINGS | OTHERS).get(told.strip().lower(), ANYTHING)
     nested = [fields[name] for name in ("data", "payload", "contact") if isinstance(fields.get(name), dict)]
     inner: dict[str, Any] = nested[0] if nested else {}
     return Meaning(told.strip().lower(), resource, kind, _id_of(fields | inner))

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -34,6 +35,9 @@ class Instance(models.Model):
     configuration = models.JSONField(default=dict)
     secrets = EncryptedTextField(default="{}")
     webhook_key = EncryptedTextField(default=new_webhook_key)  # of the address that Act-On's webhooks are sent to
+    # The signature key before the one in use: for a while both sign, so that a callback can change over.
+    former_signature_key = EncryptedTextField(default="", blank=True)
+    former_signs_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = InstanceQuerySet.as_manager()
@@ -60,6 +64,15 @@ class Instance(models.Model):
     @property
     def signature_key(self) -> str:
         return self.secret_values.get("event.notification.signature.key", "")
+
+    def signature_keys(self, now: datetime) -> list[str]:
+        """The key in use, and the one before it while that is still good."""
+        former = self.former_signature_key if self.former_signs_until and self.former_signs_until > now else ""
+        return [key for key in (self.signature_key, former) if key]
+
+    def retire_signature_key(self, key: str, until: datetime) -> None:
+        """Keep `key`, which was in use till now, good until that moment; the caller saves."""
+        self.former_signature_key, self.former_signs_until = key, until
 
     @property
     def basic_credentials(self) -> tuple[str, str] | None:

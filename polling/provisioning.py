@@ -21,6 +21,7 @@ from polling import legacy, schedule
 from polling.models import Poll, Poller, Position
 
 DEFAULT_MINUTES = 15
+BOTH_KEYS_SIGN = timedelta(hours=24)
 WEBHOOK_GAP = timedelta(seconds=30)  # 30,000 calls a day are not many
 
 
@@ -110,7 +111,10 @@ def update(
         started_anew = bool(parsed.events_enabled) and not instance.events_enabled
         instance.name = name if name is not None else instance.name
         instance.tags = tags if tags is not None else instance.tags
+        former_key = instance.signature_key
         take_configuration(instance, merged, parsed)
+        if former_key and instance.signature_key and former_key != instance.signature_key:
+            instance.retire_signature_key(former_key, now + BOTH_KEYS_SIGN)
         instance.save()
         subscription = instance.subscription
         subscription.instance = instance

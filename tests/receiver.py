@@ -16,10 +16,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`answers` are statuses to give in turn, the last one for ever; a path with `hang` gets none until `release`."""
+    """`answers` are statuses to give in turn, the last one for ever; `headers` go with them;
+    a path with `hang` gets none until `release`."""
 
     url: str
     answers: list[int] = field(default_factory=lambda: [200])
+    headers: dict[str, str] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -37,6 +39,8 @@ def receiving() -> Iterator[Receiver]:
             status = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
             self.send_response(status)
             self.send_header("Location", "/elsewhere")
+            for name, value in receiver.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"ok")

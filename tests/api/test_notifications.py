@@ -151,7 +151,7 @@ def test_both_signatures_hold(instance: Instance, receiver: Receiver) -> None:
     headers = {name.lower(): value for name, value in request.headers.items()}
     assert signing.is_signed("planted-key", request.body, headers["elements-webhook-signature"])
     moment = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
-    expected = signing.standard_headers(headers["webhook-id"], "planted-key", request.body, moment)
+    expected = signing.standard_headers(headers["webhook-id"], ["planted-key"], request.body, moment)
     assert headers["webhook-signature"] == expected["webhook-signature"]
     assert headers["webhook-id"] == headers["elements-webhook-id"]
 
@@ -160,7 +160,7 @@ def test_the_standard_signature_is_the_one_of_its_specification() -> None:
     """The example of the Standard Webhooks specification."""
     key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     moment = datetime.fromtimestamp(1614265330, UTC)
-    headers = signing.standard_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", key, b'{"test": 2432232314}', moment)
+    headers = signing.standard_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", [key], b'{"test": 2432232314}', moment)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 

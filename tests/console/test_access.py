@@ -14,8 +14,9 @@ PAGES = sorted(pattern.name or "" for pattern in urls.urlpatterns if isinstance(
 
 
 def path_of(name: str, instance_id: int = 1, change_id: int = 1) -> str:
-    wanted = dict.fromkeys(("instance", "poll", "enabled", "edit", "delete"), "instance_id") | {
+    wanted = dict.fromkeys(("instance", "poll", "enabled", "edit", "delete", "test_event"), "instance_id") | {
         "event": "change_id",
+        "redeliver": "change_id",
         "export": "kind",
     }
     ids = {"instance_id": instance_id, "change_id": change_id, "kind": "csv"}
@@ -23,7 +24,7 @@ def path_of(name: str, instance_id: int = 1, change_id: int = 1) -> str:
 
 
 def method_of(name: str) -> str:
-    return "POST" if name in ("poll", "enabled", "delete", "finish") else "GET"
+    return "POST" if name in ("poll", "enabled", "delete", "finish", "test_event", "redeliver") else "GET"
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in OPEN])
@@ -38,7 +39,7 @@ def test_the_start_leads_to_the_instances(db: None, client: Client) -> None:
     assert client.get("/console/").headers["Location"] == "/console/instances"
 
 
-@pytest.mark.parametrize("name", ["instance", "poll", "enabled", "event", "edit", "delete"])
+@pytest.mark.parametrize("name", ["instance", "poll", "enabled", "event", "edit", "delete", "test_event", "redeliver"])
 def test_a_strangers_id_is_a_404(browser: Client, stranger: User, name: str) -> None:
     theirs = rows.instance(stranger)
     rows.poller(theirs)

@@ -96,7 +96,7 @@ def test_the_configuration_is_masked(root: Client) -> None:
 
 def test_a_new_user_gets_a_secret_and_can_log_in(root: Client) -> None:
     organization = Organization.objects.get(name="Root")
-    form = {"email": "new@example.com", "organization": organization.pk, "usable_password": "true"}
+    form = {"email": "new@example.com", "organization": organization.pk, "role": "viewer", "usable_password": "true"}
     form |= {"password1": "correct horse battery", "password2": "correct horse battery"}
     response = root.post(path_of(User, "add"), form)
     assert response.status_code == 302, re.findall(r"errorlist.*", response.content.decode())
@@ -109,7 +109,13 @@ def test_a_new_user_gets_a_secret_and_can_log_in(root: Client) -> None:
 def test_changing_a_user_keeps_the_secret(root: Client) -> None:
     user = User.objects.get()
     before = user.secret
-    form = {"email": user.email, "organization": user.organization_id, "first_name": "Ada", "is_active": "on"}
+    form = {
+        "email": user.email,
+        "organization": user.organization_id,
+        "role": "admin",
+        "first_name": "Ada",
+        "is_active": "on",
+    }
     assert root.post(path_of(User, "change", user.pk), form | {"is_staff": "on"}).status_code == 302
     user.refresh_from_db()
     assert (user.first_name, user.secret) == ("Ada", before)

@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts import audit
 from accounts.models import User
 
 
@@ -45,4 +46,5 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from None
         user.set_password(password)
         user.save(update_fields=["password"])
+        audit.record("set password", organization=user.organization, who="command line", target=user.email)
         self.stdout.write(f"{user.email} has a new password.")

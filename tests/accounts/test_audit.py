@@ -1,0 +1,94 @@
+"""Who did what from where (CONTRACT §9), with no secret in it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts import audit, bootstrap
+from accounts.models import AuditEntry, Role, User
+from tests import rows
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+def entries() -> list[tuple[str, str, str, str]]:
+    return list(AuditEntry.objects.order_by("pk").values_list("who", "action", "target", "address"))
+
+
+def test_a_change_by_the_api_is_noted_and_a_look_is_not(api: Client, user: User) -> None:
+    instance = rows.instance(user)
+    path = f"/elements/api-v2/instances/{instance.pk}/enabled"
+    api.get("/instances")
+    assert entries() == []
+    assert api.delete(path).status_code == 200
+    assert api.delete("/instances/999999/enabled").status_code == 404
+    ((who, action, target, address),) = entries()
+    assert (who, target, address) == (user.email, path, "127.0.0.1")
+    assert "Disable" in action
+
+
+def test_log_ins_are_noted_and_what_was_typed_is_not(client: Client, user: User) -> None:
+    user.set_password("correct horse")
+    user.save()
+    client.post("/console/login", {"username": "my-password-typed-here", "password": "wrong"})
+    client.post("/console/login", {"username": user.email, "password": "wrong"})
+    client.post("/console/login", {"username": user.email, "password": "correct horse"})
+    client.post("/console/logout")
+    assert [(who, action) for who, action, _, _ in entries()] == [
+        ("unknown", "log in refused"), (user.email, "log in refused"), (user.email, "log in"), (user.email, "log out"),
+    ]  # fmt: skip
+
+
+def test_an_action_of_the_console_is_noted(client: Client, user: User) -> None:
+    instance = rows.instance(user)
+    client.force_login(user)
+    client.post(f"/console/instances/{instance.pk}/enabled", {"enabled": "false"})
+    assert entries()[-1] == (user.email, "console: enabled", f"/console/instances/{instance.pk}/enabled", "127.0.0.1")
+
+
+def test_admins_read_their_own_organizations_log(client: Client, user: User) -> None:
+    other = bootstrap.create_organization("Other", "stranger@example.com")[1]
+    audit.record("did one thing", user=user)
+    audit.record("did another", user=other)
+    client.force_login(user)
+    text = client.get("/console/audit").content.decode()
+    assert "did one thing" in text
+    assert "did another" not in text
+
+
+def test_behind_a_proxy_its_word_is_taken_and_else_it_is_not(client: Client, user: User, settings: Any) -> None:
+    client.force_login(user)
+    instance = rows.instance(user)
+    for trusted in (False, True):
+        settings.BEHIND_PROXY = trusted
+        client.post(
+            f"/console/instances/{instance.pk}/enabled",
+            {"enabled": "true"},
+            headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"},
+        )
+    assert [address for _, action, _, address in entries() if action == "console: enabled"] == [
+        "127.0.0.1", "203.0.113.9",
+    ]  # fmt: skip
+
+
+def test_members_are_made_from_the_command_line(user: User, capsys: Any) -> None:
+    call_command("add_member", "new@example.com", "--role", "operator")
+    member = User.objects.get(email="new@example.com")
+    assert member.role == Role.OPERATOR
+    assert member.organization == user.organization
+    printed = capsys.readouterr().out
+    assert member.secret in printed
+    assert member.check_password(printed.split(" / ")[1].strip())
+    assert entries() == [("command line", "add member", "new@example.com (operator)", "")]
+
+
+def test_old_entries_go(user: User) -> None:
+    audit.record("long ago", user=user)
+    audit.record("today", user=user)
+    AuditEntry.objects.filter(action="long ago").update(at=timezone.now() - audit.KEPT - timedelta(days=1))
+    assert audit.prune(timezone.now()) == 1
+    assert [action for _, action, _, _ in entries()] == ["today"]
