@@ -15,13 +15,14 @@ from django.utils import timezone
 
 from accounts import bootstrap
 from accounts.models import User
-from events import retention, signing, tasks, webhooks
+from events import delivery, retention, signing, tasks, webhooks
 from events.models import REPEATED_WITHIN, Change, Delivery, Event, InboundCall, Notification
 from instances import configuration
 from instances.models import Instance
 from polling import dispatch
 from polling.models import Poll, Poller
 from tests import rows
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 JSON = "application/json"
@@ -373,3 +374,44 @@ def test_sequences_go_on_within_one_batch_and_over_objects(api: Client, instance
     tasks.arrange()
     found = Change.objects.order_by("event_id").values_list("object_id", "sequence")
     assert list(found) == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+
+
+def test_a_test_event_goes_the_way_of_every_other_one(api: Client, instance: Instance, receiver: Receiver) -> None:
+    instance.configuration["event.notification.callback.url"] = receiver.url
+    instance.save()
+    event_id = api.post(f"/instances/{instance.pk}/events/test").json()["eventId"]
+    tasks.arrange()
+    delivery.deliver_batch("t", 10)
+    (got,) = receiver.received
+    message = json.loads(got.body)["message"]
+    assert message["eventId"] == event_id
+    assert message["raw"]["objectType"] == message["events"][0]["objectType"] == "test"
+    assert message["raw"]["payload"]["test"] is True
+    Instance.objects.update(events_enabled=False)
+    assert api.post(f"/instances/{instance.pk}/events/test").status_code == 409
+
+
+def test_for_a_day_both_signature_keys_sign(api: Client, instance: Instance, receiver: Receiver) -> None:
+    def change(**configuration: str) -> None:
+        wanted = {"configuration": {key.replace("__", "."): value for key, value in configuration.items()}}
+        body = json.dumps(wanted)
+        assert api.patch(f"/instances/{instance.pk}", body, content_type=JSON).status_code == 200
+
+    change(event__notification__callback__url=receiver.url, event__notification__signature__key="new-key")
+    change(event__notification__callback__url=receiver.url)
+    assert "former" not in api.get(f"/instances/{instance.pk}").content.decode()
+    for until in (timezone.now() + timedelta(minutes=1), timezone.now() - timedelta(minutes=1)):
+        Instance.objects.update(former_signs_until=until)
+        api.post(f"/instances/{instance.pk}/events/test")
+        tasks.arrange()
+        delivery.deliver_batch("t", 10)
+    both, one = receiver.received
+    for got, keys in ((both, ["new-key", "planted-key"]), (one, ["new-key"])):
+        headers = {name.lower(): value for name, value in got.headers.items()}
+        assert headers["elements-webhook-signature"] == signing.signature("new-key", got.body)
+        moment = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        expected = signing.standard_headers(headers["webhook-id"], keys, got.body, moment)
+        assert headers["webhook-signature"] == expected["webhook-signature"]
+    assert post(Client(), f"/events/acton/{instance.pk}", "{}", **{
+        "Elements-Webhook-Signature": signing.signature("planted-key", b"{}")
+    }).status_code == 401, "what is past its day signs nothing"  # fmt: skip
