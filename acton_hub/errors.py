@@ -62,3 +62,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     line = "failed request_id=%s method=%s path=%s"
     logger.error(line, request_id_of(request), request.method, request.path, exc_info=sys.exc_info())
     return _answer(request, 500, "The hub failed to answer. The log names this request's id.")
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: object) -> HttpResponse:
+    """Too many log-ins failed; whether the account is there is not said."""
+    return _answer(request, 429, "Too many log-ins failed. Wait a quarter of an hour, then try again.")

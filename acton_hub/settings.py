@@ -1,5 +1,6 @@
 """Django settings. What an operator can set is read in `acton_hub.environment` and told in `.env.example`."""
 
+from datetime import timedelta
 from typing import Any
 
 from acton_hub import environment as e
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "processes",
     *(["sandbox"] if SANDBOX_ENABLED else []),
     "django_q",
+    "axes",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -68,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -135,6 +138,18 @@ Q_CLUSTER: dict[str, Any] = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
+# The first one refuses whoever failed too often, and never says yes.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 10  # in a row, of one account or from one address
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
+AXES_LOCKOUT_CALLABLE = "acton_hub.errors.locked_out"
+AXES_USERNAME_CALLABLE = "accounts.log_in.name_of"
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
+AXES_SENSITIVE_PARAMETERS = ["username"]
 LOGIN_URL = "/console/login"
 LOGIN_REDIRECT_URL = "/console/"
 LOGOUT_REDIRECT_URL = "/console/login"
@@ -173,15 +188,20 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+LOG_FORMAT = e.read("LOG_FORMAT", e.one_of("line", "json"), "line")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "acton_hub.log.JSONLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django-q": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
+        "axes": {"level": "ERROR"},  # the audit log has it
         "requests_hardened": {"level": "ERROR"},
         # Every refused request has its own line with its request id, see acton_hub.errors.
         "django.request": {"level": "CRITICAL"},

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from accounts.models import User
-from acton_hub.encryption import lookup_hash
+from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton import connections, limits
 from elements.models import Connection
 from events.delivery import PLATFORM_HOSTS
@@ -159,7 +159,10 @@ def _connection(user: User, parsed: instance_configuration.Configuration, now: d
     """The authorization of that API key and account; its access token counts as expired, so that it is refreshed."""
     host = connections.host_of(parsed.base_url)
     known = Connection.objects.filter(
-        organization=user.organization, host=host, account=parsed.account, api_key_hash=lookup_hash(parsed.api_key)
+        organization=user.organization,
+        host=host,
+        account=parsed.account,
+        api_key_hash__in=lookup_hashes(parsed.api_key),
     )
     for connection in known:
         if parsed.account or connection.refresh_token == parsed.refresh_token:

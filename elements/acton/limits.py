@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from acton_hub.encryption import lookup_hash
+from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton.exceptions import Throttled
 from elements.models import CallBudget
 
@@ -46,11 +46,17 @@ def next_slot(recent: list[int], now_ms: int, most: int, window_ms: int) -> int:
 
 def scope_of(host: str, api_key: str, account: str) -> str:
     """The look-up hash under which an account's calls are counted."""
-    return lookup_hash("\0".join((host, api_key, account)))
+    return lookup_hash(_named(host, api_key, account))
+
+
+def _named(host: str, api_key: str, account: str) -> str:
+    return "\0".join((host, api_key, account))
 
 
 def budget_for(host: str, api_key: str, account: str) -> CallBudget:
-    return CallBudget.objects.get_or_create(scope=scope_of(host, api_key, account))[0]
+    """The account's budget, also where it was made under an older key of ENCRYPTION_KEYS."""
+    known = CallBudget.objects.filter(scope__in=lookup_hashes(_named(host, api_key, account))).first()
+    return known or CallBudget.objects.get_or_create(scope=scope_of(host, api_key, account))[0]
 
 
 def _now_ms() -> int:
