@@ -63,3 +63,16 @@ class EncryptedTextField(TextField):
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
         return value if value in (None, "") else decrypt(str(value))
+
+
+def encrypted_fields(model: type[models.Model]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+
+
+def rehash(row: models.Model) -> list[str]:
+    """Hash anew, with the newest key, what a row is found by; returns the names of these fields. The caller saves."""
+    columns = {field.name for field in row._meta.concrete_fields}
+    hashed = [name for name in encrypted_fields(type(row)) if f"{name}_hash" in columns]
+    for name in hashed:
+        setattr(row, f"{name}_hash", lookup_hash(getattr(row, name)))
+    return [f"{name}_hash" for name in hashed]

@@ -12,15 +12,11 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models.functions import Cast
 
-from acton_hub.encryption import EncryptedTextField, lookup_hash
+from acton_hub.encryption import encrypted_fields, rehash
 from elements.acton import limits
 from elements.models import CallBudget, Connection
 
 BATCH = 100
-
-
-def encrypted_fields(model: type[models.Model]) -> list[str]:
-    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
 
 
 def encrypted_models() -> list[type[models.Model]]:
@@ -42,7 +38,7 @@ def rotate(model: type[models.Model]) -> Iterator[int]:
             old = _not_under_newest_key(model, pks)
             rows = list(_rows(model).select_for_update().filter(pk__in=old).order_by("pk"))
             for row in rows:
-                row.save(update_fields=_renewed(row))
+                row.save(update_fields=[*encrypted_fields(model), *rehash(row)])
         last = pks[-1]
         yield len(rows)
 
@@ -68,16 +64,6 @@ def _opens(key: Fernet, text: str) -> bool:
     except InvalidToken:
         return False
     return True
-
-
-def _renewed(row: models.Model) -> list[str]:
-    """Hash anew what is found by its hash; returns the fields to be saved, which encrypts them."""
-    names = encrypted_fields(type(row))
-    columns = {field.name for field in row._meta.concrete_fields}
-    hashed = [name for name in names if f"{name}_hash" in columns]
-    for name in hashed:
-        setattr(row, f"{name}_hash", lookup_hash(getattr(row, name)))
-    return names + [f"{name}_hash" for name in hashed]
 
 
 def rotate_budgets() -> int:
