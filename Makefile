@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock browser install install-dev
+.PHONY: help run test test-chaos test-fast lint format lock browser install install-dev
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,12 @@ test: install-dev browser lint ## Check everything: style, types, migrations, an
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	@$(BIN)/python -m tests.servers $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ONCE:%=--ignore=tests/%)
 
+test-chaos: install-dev ## Kill processes and break everything around the hub while 5,000 contacts change (CHAOS_KILLS=50; long).
+	@for servers in "" "$(BIN)/python -m tests.servers"; do CHAOS_KILLS=$${CHAOS_KILLS:-50} CHAOS_CONTACTS=5000 CHAOS_LISTS=20 \
+		CHAOS_LOCKED_S=10 $$servers $(BIN)/python -m pytest -q -p no:randomly tests/chaos || exit 1; done
+
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
-	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser
+	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos
 
 lint: install-dev ## Check style (ruff) and types (mypy).
 	@$(BIN)/ruff check .
