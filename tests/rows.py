@@ -25,7 +25,7 @@ def connection(user: User, **fields: Any) -> Connection:
         "budget": limits.budget_for("sandbox", "key", fields.get("account", "")),
         "host": "sandbox",
         "api_key": "key",
-        "api_key_hash": "hash",
+        "api_key_hash": lookup_hash(str(fields.get("api_key", "key"))),
         "api_secret": "secret",
         "access_token": "access",
         "refresh_token": "refresh",

@@ -33,7 +33,7 @@ def connection(owner: User, **fields: Any) -> Connection:
             "budget": CallBudget.objects.create(scope=f"scope-{next(_number)}"),
             "host": "sandbox",
             "api_key": f"{SECRET}-api-key",
-            "api_key_hash": lookup_hash("key"),
+            "api_key_hash": lookup_hash(f"{SECRET}-api-key"),
             "api_secret": f"{SECRET}-api-secret",
             "access_token": f"{SECRET}-access-token",
             "refresh_token": f"{SECRET}-refresh-token",
