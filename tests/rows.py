@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from acton_hub.encryption import lookup_hash
 from elements.acton import limits
 from elements.acton.default_poller import DEFAULT
 from elements.models import Connection
