@@ -172,9 +172,18 @@ def _a_thread_for_acton() -> Iterator[None]:
         _outbound.release()
 
 
+def whole_body(request: HttpRequest) -> bytes:
+    """The body. Raises ApiError where the sender hung up before all of it had come: the server hands over the rest."""
+    body = request.body
+    announced = str(request.META.get("CONTENT_LENGTH") or "")
+    if announced.isdigit() and len(body) < int(announced):
+        raise ApiError(400, "The body was cut short.")
+    return body
+
+
 def json_body(request: HttpRequest) -> Any:
     """The body as JSON; None where there is none. Raises ApiError with line and column where it is not valid."""
-    raw = request.body
+    raw = whole_body(request)
     if not raw.strip():
         return None
     kind = request.content_type or ""

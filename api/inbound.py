@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from accounts.models import Role
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.elements import known
-from api.endpoint import ApiError, answer
+from api.endpoint import ApiError, answer, whole_body
 from api.instances import find
 from api.operations import Query, operation
 from events import inbound, signing, webhooks
@@ -53,7 +53,7 @@ def look(
 ) -> HttpResponse:
     known(element)
     given = {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists() if name != "key"}
-    body = request.body or (json.dumps(given).encode() if given else b"")
+    body = whole_body(request) or (json.dumps(given).encode() if given else b"")
     if not body or request.method == "HEAD":
         return answer({"status": "ok"})
     return _taken(request, query, instance_id, body)
@@ -70,7 +70,7 @@ def take(
     request: ApiRequest, query: InboundQuery, element: str = "acton", instance_id: int | None = None
 ) -> HttpResponse:
     known(element)
-    return _taken(request, query, instance_id, request.body)
+    return _taken(request, query, instance_id, whole_body(request))
 
 
 def _taken(request: ApiRequest, query: InboundQuery, instance_id: int | None, body: bytes) -> HttpResponse:

@@ -54,6 +54,9 @@ def inbox_endpoint(request: HttpRequest, name: str) -> HttpResponse:
         return refusal(413, "The body is too large")
     except BadBody as bad:
         return refusal(404, f"{bad.field}: {bad}", bad.field)
+    announced = str(request.META.get("CONTENT_LENGTH") or "")
+    if announced.isdigit() and len(body) < int(announced):  # the sender hung up, or was killed, in mid-sentence
+        return refusal(400, "The body was cut short")
     fault, count = _store(inbox, request, body)
     time.sleep(fault["delay_ms"] / 1000)
     if fault["drop"]:

@@ -22,6 +22,8 @@ from instances.models import Instance
 from polling import dispatch
 from polling.models import Poll, Poller
 from tests import rows
+from tests.conftest import authorization
+from tests.cut import cut_short
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -415,3 +417,11 @@ def test_for_a_day_both_signature_keys_sign(api: Client, instance: Instance, rec
     assert post(Client(), f"/events/acton/{instance.pk}", "{}", **{
         "Elements-Webhook-Signature": signing.signature("planted-key", b"{}")
     }).status_code == 401, "what is past its day signs nothing"  # fmt: skip
+
+
+def test_what_was_cut_short_is_refused_and_not_stored(live_server: Any, user: User, instance: Instance) -> None:
+    """A sender that is killed in mid-sentence sends it again; half of it is no event."""
+    headers = authorization(user) | {"Content-Type": JSON}
+    assert " 400 " in cut_short(f"{live_server.url}/events/acton/{instance.pk}", headers, '{"a": ', 20)
+    assert not Event.objects.exists()
+    assert " 200 " in cut_short(f"{live_server.url}/events/acton/{instance.pk}", headers, "{}", 2)

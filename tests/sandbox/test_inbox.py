@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sandbox import inbox as inboxes
 from sandbox.models import Inbox, Message
 from sandbox.signatures import signature, verdict
+from tests.cut import cut_short
 
 pytestmark = pytest.mark.django_db(databases=["default", "sandbox"])
 BODY = b'{"a":  1}'
@@ -133,3 +134,10 @@ def test_callbacks_need_no_csrf_token_and_forms_do() -> None:
     strict = Client(enforce_csrf_checks=True)
     assert send(strict).status_code == 200
     assert strict.post("/sandbox/inbox/first/clear").status_code == 403
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_what_was_cut_short_is_not_kept(live_server: Any) -> None:
+    said = cut_short(f"{live_server.url}/sandbox/inbox/first", {"Content-Type": "application/json"}, "{", 20)
+    assert " 400 " in said
+    assert not Message.objects.exists()
