@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
 from accounts import audit
+from acton_hub import storable
 from acton_hub.errors import envelope
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
@@ -191,7 +192,8 @@ def json_body(request: HttpRequest) -> Any:
         raise ApiError(415, f"The body must be {JSON}, not {kind}.")
     try:
         text = raw.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_no_constant)
+        body = json.loads(text, parse_constant=_no_constant)
+        unstorable = next(storable.unstorable(body), None)
     except json.JSONDecodeError as error:
         raise ApiError(
             400, f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -202,6 +204,9 @@ def json_body(request: HttpRequest) -> Any:
         raise ApiError(400, "The body is nested too deeply.") from None
     except ValueError as error:
         raise ApiError(400, f"The body is not valid JSON: {error}.") from None
+    if unstorable is not None:
+        raise ApiError(400, f"{unstorable or 'body'}: {storable.PROBLEM}.")
+    return body
 
 
 def _no_constant(name: str) -> Any:

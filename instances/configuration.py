@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from acton_hub import outbound
+from acton_hub import outbound, storable
 from elements.acton import connections
 from instances.models import Instance
 
@@ -119,6 +119,8 @@ def parse(raw: Any) -> Configuration:
     """The keys that the hub reads. Raises ConfigurationError that names the first key at fault."""
     if not isinstance(raw, dict):
         raise ConfigurationError("configuration", "must be an object with dotted keys")
+    if (path := next(storable.unstorable(raw), None)) is not None:
+        raise ConfigurationError(f"configuration.{path}" if path else "configuration", storable.PROBLEM)
     # A key without a value counts as absent, as on the platform.
     given = {key: value for key, value in raw.items() if value is not None}
     try:

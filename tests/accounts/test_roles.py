@@ -75,7 +75,8 @@ def api_routes() -> list[tuple[str, str]]:
 
 
 def filled(route: str, instance: Instance) -> str:
-    path = route.replace("<int:instance_id>", str(instance.pk)).replace("<int:account_id>", str(instance.pk))
+    path = route.replace("<int:instance_id>", str(instance.pk))
+    path = path.replace("<int:account_id>", str(instance.organization_id))
     for kind in ("int", "str", "path", "slug"):
         while f"<{kind}:" in path:
             start = path.index(f"<{kind}:")

@@ -176,3 +176,23 @@ def test_names_and_tags_lose_their_html(api: Client, user: User) -> None:
     body = {"name": "<b>Bold</b> <script>x</script>name", "tags": "<i>One</i>"}
     shown = api.patch(f"/instances/{row.pk}", json.dumps(body), content_type="application/json").json()
     assert (shown["name"], shown["tags"]) == ("Bold xname", ["One"])
+
+
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\ud800", "x\\udc00y"])
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"configuration": {"any.key": "%s"}}', "configuration.any.key"),
+        ('{"configuration": {"%s": 1}}', "configuration"),
+        ('{"configuration": {"deep": [{"er": ["%s"]}]}}', "configuration.deep.er"),
+        ('{"tags": ["%s"]}', "tags"),
+        ('{"name": "%s"}', "name"),
+    ],
+)
+def test_what_no_database_stores_is_400_and_names_its_place(
+    api: Client, user: User, text: str, body: str, key: str
+) -> None:
+    path = f"/instances/{rows.instance(user).pk}"
+    response = api.patch(path, body.replace("%s", text), content_type="application/json")
+    assert response.status_code == 400
+    assert key in response.json()["message"]
