@@ -22,7 +22,7 @@ def whole() -> dict[str, Any]:
     return document(urls.urlpatterns, settings.PUBLIC_URL)
 
 
-@operation("This document: as JSON, or as a page where text/html is asked for", public=True)
+@operation("This document: as JSON, or as a page where text/html is asked for", public=True, produces_page=True)
 def api_docs(request: ApiRequest) -> HttpResponse:
     if wants_page(request):
         return render(request, "api/docs.html", {"document": whole(), "operations": _rows(whole())})

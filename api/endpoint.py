@@ -93,7 +93,7 @@ def endpoint(**operations: Operation) -> Callable[..., HttpResponse]:
 
 
 def _run(request: HttpRequest, operation: Operation, captured: dict[str, Any]) -> HttpResponse:
-    if not _accepts(request, operation.produces) and not _accepts(request, JSON):
+    if not any(_accepts(request, kind) for kind in operation.kinds):
         raise ApiError(406, f"The answer is {operation.produces}, which the Accept header excludes.")
     given = dict(captured)
     authorized = cast(ApiRequest, request)

@@ -42,24 +42,6 @@ class AddressAnswer(TypedDict):
 
 
 @operation(
-    "Take an event as POST does, from the query or the body; without either, say that this address takes events",
-    query=InboundQuery,
-    answer=dict[str, Any],
-    refuses=(401, 403, 404, 413),
-    public=True,
-)
-def look(
-    request: ApiRequest, query: InboundQuery, element: str = "acton", instance_id: int | None = None
-) -> HttpResponse:
-    known(element)
-    given = {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists() if name != "key"}
-    body = whole_body(request) or (json.dumps(given).encode() if given else b"")
-    if not body or request.method == "HEAD":
-        return answer({"status": "ok"})
-    return _taken(request, query, instance_id, body)
-
-
-@operation(
     "Take an event from outside: Act-On's webhook, or another hub's notification",
     query=InboundQuery,
     answer=dict[str, Any],
@@ -69,8 +51,24 @@ def look(
 def take(
     request: ApiRequest, query: InboundQuery, element: str = "acton", instance_id: int | None = None
 ) -> HttpResponse:
+    """A GET's query is its event where it has no body; without either, and by HEAD, nothing is stored."""
     known(element)
-    return _taken(request, query, instance_id, whole_body(request))
+    body = whole_body(request)
+    if request.method != "POST":
+        body = body or _query_as_json(request)
+        if not body or request.method == "HEAD":
+            return answer({"status": "ok"})
+    return _taken(request, query, instance_id, body)
+
+
+take_by_get = take.of(
+    summary="Take an event as POST does, from the query or the body; without either, say that this address takes events"
+)
+
+
+def _query_as_json(request: ApiRequest) -> bytes:
+    given = {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists() if name != "key"}
+    return json.dumps(given).encode() if given else b""
 
 
 def _taken(request: ApiRequest, query: InboundQuery, instance_id: int | None, body: bytes) -> HttpResponse:

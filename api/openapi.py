@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 import acton_hub
 from api.answers import ErrorAnswer
-from api.operations import JSON, Operation, Query, is_list
+from api.operations import JSON, PAGE, Operation, Query, is_list
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 REF = "#/components/schemas/{model}"
@@ -117,7 +117,7 @@ def _responses(operation: Operation, has_path_parameters: bool, schemas: dict[An
     for status in sorted(operation.statuses(has_path_parameters=has_path_parameters)):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": {JSON: error}}
     success = {"schema": schemas["answer", id(operation)]} if operation.produces == JSON else {}
-    responses["200"]["content"] = {operation.produces: success}
+    responses["200"]["content"] = {operation.produces: success} | ({PAGE: {}} if operation.produces_page else {})
     if operation.is_paged:
         responses["200"]["headers"] = {
             name: {"schema": {"type": kind}}

@@ -11,6 +11,7 @@ from accounts.models import Role
 
 View = Callable[..., HttpResponse]
 JSON = "application/json"
+PAGE = "text/html"
 
 
 class Query(BaseModel):
@@ -67,7 +68,13 @@ class Operation:
     asks_acton: bool = False
     accepts: tuple[str, ...] = (JSON,)
     produces: str = JSON
+    produces_page: bool = False
     needs: Role | None = None
+
+    @property
+    def kinds(self) -> set[str]:
+        """The types of its answers; refusals are JSON always."""
+        return {self.produces, JSON} | ({PAGE} if self.produces_page else set())
 
     def needed(self, method: str) -> Role:
         """The role that it takes: where nothing else is said, everybody may look, and operators may change."""
@@ -109,12 +116,13 @@ def operation(
     asks_acton: bool = False,
     accepts: tuple[str, ...] = (JSON,),
     produces: str = JSON,
+    produces_page: bool = False,
     needs: Role | None = None,
 ) -> Callable[[View], Operation]:
     """Describe the view that it decorates.
 
     `answer` is the type of the JSON answer (a TypedDict, a list of them, ...); `public` views see to authorization
-    themselves; `asks_acton` views wait for Act-On, and may be refused as Act-On's trouble makes it.
+    themselves; `produces_page`: for browsers also a page; `asks_acton` views wait for Act-On, and may be refused as Act-On's trouble makes it.
     """
 
     def described(view: View) -> Operation:
@@ -130,6 +138,7 @@ def operation(
             asks_acton=asks_acton,
             accepts=accepts,
             produces=produces,
+            produces_page=produces_page,
             needs=needs,
         )
 

@@ -18,7 +18,7 @@ from api.operations import JSON, Paging
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
-PLACE = ("nextPage", "page", "pageSize")  # a token is tied to what is asked, not to where in it
+PAGE_PARAMETERS = ("nextPage", "page", "pageSize")  # a token is tied to what is asked, not to where in it
 
 
 def _moment(text: Any) -> Any:
@@ -63,7 +63,7 @@ class Place:
 
 def place(request: HttpRequest, rows: QuerySet[Any, R], paging: Paging) -> tuple[QuerySet[Any, R], Place]:
     """The rows from the page on, in order, and where that is. Raises ApiError for a token of another list."""
-    asked = sorted((name, values) for name, values in request.GET.lists() if name not in PLACE)
+    asked = sorted((name, values) for name, values in request.GET.lists() if name not in PAGE_PARAMETERS)
     found = Place(paging.page_size, (paging.page - 1) * paging.page_size, f"newest first {request.path} {asked}")
     rows = rows.order_by("-pk")
     if not paging.next_page:

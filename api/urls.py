@@ -72,9 +72,9 @@ urlpatterns = [
     *both("/poll/preview", POST=backfill.show),
     *both("/polls", GET=instances.polls),
     *both("/backfill", POST=backfill.backfill),
-    path("events", endpoint(POST=inbound.take, GET=inbound.look)),
-    path("events/<str:element>", endpoint(POST=inbound.take, GET=inbound.look)),
-    path("events/<str:element>/<int:instance_id>", endpoint(POST=inbound.take, GET=inbound.look)),
+    path("events", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
+    path("events/<str:element>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
+    path("events/<str:element>/<int:instance_id>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
     path("accounts/settings", settings),
     path("accounts/<int:account_id>/settings", settings),
     path(

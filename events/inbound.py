@@ -45,7 +45,7 @@ def store_test(instance: Instance, now: datetime) -> Event:
 
     Raises TestRefused.
     """
-    if not instance.events_enabled or not instance.callback_url:
+    if not instance.tells_callback:
         raise TestRefused("Events are not enabled for the instance.")
     payload = {
         "eventType": webhooks.TEST_TYPE,
@@ -123,7 +123,7 @@ def _change(event: Event, meaning: webhooks.Meaning, sequences: _Sequences) -> N
 
 def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetime) -> None:
     """Where the instance's own events are off there is no callback to tell: only users' subscriptions are."""
-    told = bool(instance.events_enabled and instance.callback_url)
+    told = instance.tells_callback
     Change.objects.bulk_create(
         [
             recording.change_row(instance, event, change, event.event_date, object_type=event.object_type)

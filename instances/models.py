@@ -85,6 +85,11 @@ class Instance(models.Model):
         return str(self.configuration.get("event.vendor.type", "polling"))
 
     @property
+    def tells_callback(self) -> bool:
+        """Whether there is a callback that wants this instance's events."""
+        return bool(self.events_enabled and self.callback_url)
+
+    @property
     def state(self) -> str:
         """One word for people and programs: disabled, needs authentication, paused, polling."""
         if self.disabled:

@@ -6,9 +6,11 @@ also moves from one kind of database to the other.
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.apps import apps
@@ -48,22 +50,41 @@ def migrations() -> dict[str, str]:
 def write(path: Path, *, with_keys: bool) -> int:
     """Write a backup, readable by its owner alone; returns the number of rows. Raises OSError.
 
-    All of it is read in one transaction, and so of one moment.
+    It is of one moment, though the hub may write meanwhile.
     """
     head: dict[str, Any] = {"format": FORMAT, "version": acton_hub.__version__, "migrations": migrations()}
     if with_keys:
         head["encryption_keys"] = list(settings.ENCRYPTION_KEYS)
     path.touch(mode=0o600)
+    try:
+        with gzip.open(path, "wt", encoding="utf-8") as file, _one_moment():
+            return _write(file, head)
+    except BaseException:
+        path.unlink()  # half a backup is none
+        raise
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """All that is read is of one moment, and writers go on: Django's own transactions on SQLite would lock them out."""
+    begin = "BEGIN DEFERRED"
+    if connection.vendor == "postgresql":
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+    with connection.cursor() as cursor:
+        cursor.execute(begin)
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def _write(file: TextIO, head: dict[str, Any]) -> int:
+    file.write(json.dumps(head) + "\n")
     count = 0
-    with gzip.open(path, "wt", encoding="utf-8") as file, transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        file.write(json.dumps(head) + "\n")
-        for model in models_in_order():
-            for row in model._base_manager.order_by("pk").iterator(chunk_size=BATCH):
-                file.write(json.dumps([model._meta.label, _values(row)], default=_as_text) + "\n")
-                count += 1
+    for model in models_in_order():
+        for row in model._base_manager.order_by("pk").iterator(chunk_size=BATCH):
+            file.write(json.dumps([model._meta.label, _values(row)], default=_as_text) + "\n")
+            count += 1
     return count
 
 

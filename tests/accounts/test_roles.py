@@ -119,8 +119,6 @@ def test_every_route_of_the_api_takes_its_role(
         status = call(client, method, path, member).status_code
         assert (status == 403) == (not role.includes(needed)), f"{method} {path} as {role}: {status}"
         assert status < 500
-        if method == "DELETE" and "<int:instance_id>" in route:
-            break
 
 
 def test_what_a_lesser_role_asked_for_changed_nothing(

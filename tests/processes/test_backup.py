@@ -3,6 +3,7 @@
 import gzip
 import json
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.test import Client
 
 from accounts.models import AuditEntry, Organization, User
@@ -122,3 +124,35 @@ def test_another_versions_tables_and_a_running_hub_are_refused(
     monkeypatch.setattr(backup, "migrations", dict)
     with pytest.raises(CommandError, match="restore it with that version"):
         call_command("restore", str(path), "--replace")
+
+
+def test_writers_go_on_meanwhile_and_it_is_of_one_moment(
+    filled: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, before, values = tmp_path / "hub.backup", everything(), backup._values
+
+    def write_elsewhere() -> None:
+        Change.objects.update(record="written meanwhile")
+        connection.close()
+
+    def and_write(row: Any) -> Any:
+        if isinstance(row, Organization):  # the first table that is read
+            writer = threading.Thread(target=write_elsewhere)
+            writer.start()
+            writer.join(10)
+            assert not writer.is_alive(), "a writer has to wait"
+        return values(row)
+
+    monkeypatch.setattr(backup, "_values", and_write)
+    call_command("backup", str(path))
+    assert Change.objects.filter(record="written meanwhile").count() == 25
+    call_command("restore", str(path), "--replace")
+    assert everything() == before
+
+
+def test_half_a_backup_is_none(filled: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "_values", lambda row: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call_command("backup", str(tmp_path / "hub.backup"))
+    assert not (tmp_path / "hub.backup").exists()
+    assert Organization.objects.update(name="the transaction has ended") == 1
