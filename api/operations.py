@@ -122,7 +122,8 @@ def operation(
     """Describe the view that it decorates.
 
     `answer` is the type of the JSON answer (a TypedDict, a list of them, ...); `public` views see to authorization
-    themselves; `produces_page`: for browsers also a page; `asks_acton` views wait for Act-On, and may be refused as Act-On's trouble makes it.
+    themselves; `produces_page`: for browsers also a page; `asks_acton` views wait for Act-On, and may be refused as
+    Act-On's trouble makes it.
     """
 
     def described(view: View) -> Operation:
