@@ -2,13 +2,12 @@
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
-from django.views.generic import RedirectView
 
-from console import audit_log, edit_instance, event_log, export, instances
+from console import account, audit_log, dashboard, edit_instance, event_log, export, help_pages, instances
 
 app_name = "console"
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="console:instances"), name="start"),
+    path("", dashboard.show, name="dashboard"),
     path(
         "login", LoginView.as_view(template_name="console/login.html", redirect_authenticated_user=True), name="login"
     ),
@@ -23,6 +22,8 @@ urlpatterns = [
     path("instances/<int:instance_id>/enabled", instances.enabled, name="enabled"),
     path("instances/<int:instance_id>/test", instances.test_event, name="test_event"),
     path("audit", audit_log.listing, name="audit"),
+    path("account", account.show, name="account"),
+    path("help", help_pages.index, name="help"),
     path("events", event_log.listing, name="events"),
     path("events/tail", event_log.tail, name="tail"),
     path("events.<str:kind>", export.export, name="export"),

@@ -1,4 +1,4 @@
-// What the form does without the server: the slider and the number agree, keys are made up, texts are copied.
+// What the form does without the server: the slider and the number agree, keys are made up.
 "use strict";
 
 function byId(id) {
@@ -21,24 +21,7 @@ function newKey() {
   return btoa(String.fromCharCode(...bytes));
 }
 
-function copyOnPress(button) {
-  const label = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not allowed by the browser";
-    }
-    setTimeout(() => {
-      button.textContent = label;
-    }, 2000);
-  });
-}
-
 agree(byId("interval"), byId("id_refresh_minutes"));
-document.querySelectorAll(".copy").forEach(copyOnPress);
 const generate = byId("generate");
 generate.hidden = false;
 generate.addEventListener("click", () => {

@@ -43,7 +43,7 @@ API_EXCEPTIONS: dict[tuple[str, str], Role | None] = {
     ("POST", "instances/webhook"): Role.ADMIN,
 }
 CONSOLE = {
-    "start": None,
+    "dashboard": Role.VIEWER,
     "login": None,
     "logout": None,
     "instances": Role.VIEWER,
@@ -61,6 +61,8 @@ CONSOLE = {
     "event": Role.VIEWER,
     "redeliver": Role.OPERATOR,
     "audit": Role.ADMIN,
+    "account": Role.VIEWER,
+    "help": Role.VIEWER,
 }
 # Served beside API and console: Django's own admin (for staff), the landing page of OAuth, the sandbox.
 OTHERS = {"console", "sandbox"}  # without their slash: redirects

@@ -81,7 +81,7 @@ def test_from_authorizing_to_the_event_log(hub: Hub, chromium: Browser, width: i
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     sign_in(page, hub)
-    expect(page).to_have_title(re.compile("Instances"))
+    expect(page).to_have_title(re.compile("Dashboard"))
 
     page.get_by_role("link", name="Create the first instance").click()
     fill(page, hub)

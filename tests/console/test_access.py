@@ -9,7 +9,7 @@ from console import urls
 from instances.models import Instance
 from tests.console import rows
 
-OPEN = {"login", "logout", "start"}
+OPEN = {"login", "logout"}
 PAGES = sorted(pattern.name or "" for pattern in urls.urlpatterns if isinstance(pattern, URLPattern))
 
 
@@ -35,8 +35,8 @@ def test_every_page_wants_a_log_in(db: None, client: Client, name: str) -> None:
     assert response.headers["Location"] == f"/console/login?next={path}"
 
 
-def test_the_start_leads_to_the_instances(db: None, client: Client) -> None:
-    assert client.get("/console/").headers["Location"] == "/console/instances"
+def test_the_first_visit_leads_to_the_first_instance(browser: Client) -> None:
+    assert 'href="/console/instances/new"' in browser.get("/console/").content.decode()
 
 
 @pytest.mark.parametrize("name", ["instance", "poll", "enabled", "event", "edit", "delete", "test_event", "redeliver"])
