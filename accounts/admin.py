@@ -9,7 +9,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.models import AuditEntry, HasSecret, Organization, User
+from accounts.models import AuditEntry, HasSecret, Organization, TwoFactor, User
 from acton_hub.encryption import EncryptedTextField
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def shown_fields(model: type[Model]) -> list[str]:
     return [
         field.name
         for field in model._meta.concrete_fields
-        if not isinstance(field, EncryptedTextField) and not field.name.endswith("_hash")
+        if not isinstance(field, EncryptedTextField) and not field.name.endswith(("_hash", "_hashes"))
     ]
 
 
@@ -129,3 +129,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "who", "organization", "address", "action", "target"]
     list_select_related = ["organization"]
     search_fields = ["who", "action", "target"]
+
+
+@admin.register(TwoFactor)
+class TwoFactorAdmin(ReadOnlyAdmin):
+    list_display = ["user", "confirmed_at"]
+    search_fields = ["user__email"]

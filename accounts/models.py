@@ -116,3 +116,19 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.who}: {self.action}"
+
+
+class TwoFactor(models.Model):
+    """The second factor of a user's log-in; it counts once it was confirmed (see accounts.two_factor)."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="two_factor")
+    seed = EncryptedTextField()  # base32, as authenticator apps take it
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)  # the time step of the last code that was taken: none is good twice
+    recovery_hashes = models.JSONField(default=list)  # of the codes that were not used yet
+
+    class Meta:
+        verbose_name = "second factor"
+
+    def __str__(self) -> str:
+        return f"second factor of user {self.user_id}"

@@ -149,7 +149,7 @@ AXES_LOCKOUT_CALLABLE = "acton_hub.errors.locked_out"
 AXES_USERNAME_CALLABLE = "accounts.log_in.name_of"
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
-AXES_SENSITIVE_PARAMETERS = ["username"]
+AXES_SENSITIVE_PARAMETERS = ["username", "code"]
 LOGIN_URL = "/console/login"
 LOGIN_REDIRECT_URL = "/console/"
 LOGOUT_REDIRECT_URL = "/console/login"

@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(url="/console/")),
     path("console", RedirectView.as_view(url="/console/")),
+    # One log-in, with its second step, for the admin too.
+    path("console/admin/login/", RedirectView.as_view(pattern_name="console:login", query_string=True)),
     path("console/admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("oauth/", include("console.oauth_urls")),

@@ -1,16 +1,20 @@
 """Guessing passwords is slow, and tells nothing."""
 
+import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth.hashers import get_hasher
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from accounts import bootstrap
-from accounts.models import User
+from accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 PASSWORD = "correct horse"
@@ -66,6 +70,44 @@ def test_an_account_that_is_not_there_looks_like_one_that_is(member: User) -> No
         return "".join(line for line in text.splitlines() if "csrfmiddlewaretoken" not in line)
 
     assert without_token(page(member.email)) == without_token(page("nobody@example.com"))
+
+
+def test_who_is_not_there_takes_as_much_hashing_as_who_is(member: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the time of an answer tells nothing, either."""
+    hasher = type(get_hasher())
+    encode, hashed = hasher.encode, []
+
+    def counted(*args: Any, **given: Any) -> Any:
+        hashed.append(1)
+        return encode(*args, **given)
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    inactive = bootstrap.add_member(member.organization, "gone@example.com", Role.VIEWER)[0]
+    User.objects.filter(pk=inactive.pk).update(is_active=False)
+    counts = []
+    for email in (member.email, "nobody@example.com", inactive.email):
+        hashed.clear()
+        log_in(email, "wrong")
+        counts.append(len(hashed))
+    assert counts == [1, 1, 1]
+
+
+@pytest.mark.parametrize("weak", ["short1!", "password", "12345678901234", "engineer@example.com", ""])
+def test_weak_passwords_are_refused(member: User, monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{weak}\n"))
+    with pytest.raises(CommandError):
+        call_command("credentials", user=member.email, set_password=True)
+    member.refresh_from_db()
+    assert member.check_password(PASSWORD)
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(member: User) -> None:
+    browser = Client()
+    browser.post("/console/login", {"username": member.email, "password": PASSWORD})
+    assert browser.get("/console/instances").status_code == 200
+    member.set_password("correct horse battery")
+    member.save()
+    assert browser.get("/console/instances").status_code == 302
 
 
 def test_the_session_is_another_one_after_the_log_in(member: User) -> None:

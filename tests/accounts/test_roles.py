@@ -46,6 +46,12 @@ CONSOLE = {
     "dashboard": Role.VIEWER,
     "login": None,
     "logout": None,
+    "second_step": None,
+    "two_factor": Role.VIEWER,
+    "two_factor_begin": Role.VIEWER,
+    "two_factor_on": Role.VIEWER,
+    "two_factor_codes": Role.VIEWER,
+    "two_factor_off": Role.VIEWER,
     "instances": Role.VIEWER,
     "instance": Role.VIEWER,
     "new": Role.OPERATOR,
@@ -65,7 +71,7 @@ CONSOLE = {
     "help": Role.VIEWER,
 }
 # Served beside API and console: Django's own admin (for staff), the landing page of OAuth, the sandbox.
-OTHERS = {"console", "sandbox"}  # without their slash: redirects
+OTHERS = {"console", "console/admin/login/", "sandbox"}  # redirects
 
 
 def api_routes() -> list[tuple[str, str]]:
@@ -175,7 +181,21 @@ def test_every_page_takes_its_role(
 
 def test_the_api_knows_no_cookie(client: Client, members: dict[Role, User], instance: Instance) -> None:
     client.force_login(members[Role.ADMIN])
-    assert client.get("/instances").status_code == 401
+    for method, route in api_routes():
+        if needed_of(method, route):
+            assert call(client, method, filled(route, instance), None).status_code == 401, f"{method} {route}"
+
+
+def test_no_form_of_the_pages_is_taken_without_its_token(members: dict[Role, User], instance: Instance) -> None:
+    """The admin's too; and the API, which knows no cookie, asks for none."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(members[Role.ADMIN])
+    paths = {"/console/admin/", "/console/admin/accounts/user/add/", "/oauth/callback"}
+    for pattern in console_urls.urlpatterns:
+        paths.add("/console/" + filled(str(pattern.pattern).replace("<str:kind>", "csv"), instance).lstrip("/"))
+    for path in paths:
+        assert browser.post(path, {"enabled": "false"}).status_code == 403, path
+    assert browser.post("/instances", "null", content_type=JSON).status_code == 401
 
 
 def test_only_admins_see_a_token(client: Client, members: dict[Role, User], instance: Instance) -> None:

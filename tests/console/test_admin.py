@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Organization, User
+from accounts.models import Organization, TwoFactor, User
 from elements.models import CallBudget
 from events.models import Attempt, Change, Delivery, Event, InboundCall, Notification, TrackedObject
 from polling.models import Poll, Position
@@ -43,6 +43,7 @@ def root(client: Client, db: None) -> Client:
     change = rows.change(row, poller=poller, poll=rows.poll(poller))
     rows.attempt(rows.delivery(change))
     TrackedObject.objects.create(poller=poller, object_id="l-0001:1", version="1", record="{}", sequence=1)
+    TwoFactor.objects.create(user=user, seed=rows.SECRET, recovery_hashes=[rows.SECRET])
     InboundCall.objects.create(instance=row, digest="d", received_at=timezone.now())
     client.force_login(user)
     return client
