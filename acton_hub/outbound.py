@@ -5,6 +5,7 @@ own, since its filter only knows "loopback" and lets some embedded addresses pas
 """
 
 import ipaddress
+import re
 import socket
 from typing import Any
 
@@ -23,22 +24,26 @@ DENIED = [
     ipaddress.ip_network(network)
     for network in (
         "168.63.129.16/32",  # a cloud's host agent
+        "192.0.0.0/24",  # protocol assignments; another cloud's metadata. Older Pythons take most of it for public
         "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible addresses
         "::ffff:0:0:0/96",  # IPv4-translated addresses
         "64:ff9b::/96",  # NAT64
         "64:ff9b:1::/48",
-        "2001::/32",  # Teredo
+        "2001::/23",  # protocol assignments, Teredo among them
         "2002::/16",  # 6to4
         "fec0::/10",  # site-local
         "5f00::/16",  # segment routing
         "3fff::/20",  # documentation
     )
 ]
+# Names of this machine itself, as /etc/hosts of one system or another has them.
+_LOCAL_NAME = re.compile(r"(.+\.)?(localhost\d?|localdomain\d?)|ip6-(localhost|loopback)|broadcasthost")
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
 
 class Forbidden(requests.RequestException):
-    """The address lies in a network that callbacks must not reach."""
+    """The address lies in a network that the hub must not reach (OUTBOUND_ALLOW_PRIVATE)."""
 
 
 def literal_address(host: str) -> Address | None:
@@ -52,6 +57,30 @@ def literal_address(host: str) -> Address | None:
         return ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, UnicodeEncodeError):
         return None
+
+
+def plain_host(host: str) -> str:
+    """The host of a URL in the one spelling that counts: full-width letters and digits, other full stops and a dot at
+    the end are but other ways to write the same. Raises ValueError for what is neither an address nor a name.
+    """
+    try:
+        plain = host if ":" in host else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("is not a URL: its host is no name") from None
+    plain = plain.removesuffix(".").lower()
+    if literal_address(plain) is None and (_NAME.fullmatch(plain) is None or _ends_in_a_number(plain)):
+        raise ValueError("is not a URL: its host is neither a name nor an address")
+    return plain
+
+
+def _ends_in_a_number(name: str) -> bool:
+    """Whether other programs would try to read it as an address."""
+    return re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2]) is not None
+
+
+def is_local_name(host: str) -> bool:
+    """Whether it names this machine, without any look-up."""
+    return _LOCAL_NAME.fullmatch(host) is not None
 
 
 def is_allowed(address: Address, allowed: list[Network]) -> bool:
@@ -72,7 +101,7 @@ def resolve(host: str, port: int | None) -> Address:
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
         if not is_allowed(address, settings.OUTBOUND_ALLOW_PRIVATE):
-            raise Forbidden(f"{host} points to {address}, where callbacks must not go")
+            raise Forbidden(f"{host} points to {address}, where the hub must not go")
     # IPv4 first: a name like localhost has both, and most receivers listen there.
     return min(addresses, key=lambda address: address.version)
 

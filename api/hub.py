@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from django.core import signing
 from django.http import HttpResponse
@@ -46,8 +45,10 @@ def listing(collection: Collection) -> Operation:
     @operation(f"List {collection.path}", query=RecordsQuery, answer=list[dict[str, Any]], asks_acton=True)
     def read(request: ApiRequest, query: RecordsQuery, hub: str = "", **ids: str) -> HttpResponse:
         instance = instance_of(request)
+        named = {_name(name): value for name, value in ids.items()}
+        _path(collection.act_on, named)
         try:
-            wanted = source(collection, {_name(name): value for name, value in ids.items()}, query.where, query.fields)
+            wanted = source(collection, named, query.where, query.fields)
         except ValueError as error:
             raise ApiError(400, f"where: {error}") from None
         found, following, total = _read(instance, wanted, query, f"hub {instance.pk} {ids} {query.where}")
@@ -107,7 +108,11 @@ def _place(query: RecordsQuery, salt: str, wanted: Source) -> tuple[int, int]:
 
 
 def _path(template: str, ids: dict[str, str]) -> str:
-    return template.format(**{name: quote(value, safe=":") for name, value in ids.items()})
+    """Raises ApiError (404) for an id that cannot be one."""
+    try:
+        return resources.path_of(template, ids)
+    except ValueError as error:
+        raise ApiError(404, str(error)) from None
 
 
 def _call(
@@ -195,7 +200,7 @@ def read_contact(request: ApiRequest, list_id: str, record_id: str, hub: str = "
     path = _path("/api/1/list/{list_id}", {"list_id": list_id})
     instance, listed = _call(request, "GET", path, params={"count": "1", "offset": "0"})
     headers = listed.get("headers") if isinstance(listed, dict) else None
-    _, cells = _call(request, "GET", f"{path}/record/{quote(record_id, safe=':')}")
+    _, cells = _call(request, "GET", _path(f"{path}/record/{{record_id}}", {"record_id": record_id}))
     if not isinstance(headers, list) or not isinstance(cells, list):
         raise ApiError(502, "Act-On's answer is not a contact.")
     return _answer(instance, resources.contact(headers[: len(cells)], cells[: len(headers)]))

@@ -148,6 +148,8 @@ def check_http_url(value: str) -> None:
         raise ValueError(f"is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError("must be an http or https URL")
+    if "[" in parts.netloc and ":" not in parts.hostname:
+        raise ValueError("is not a URL: between brackets stands no address that the hub knows")
     if not value.isprintable() or " " in value or "\\" in value:
         raise ValueError("must not hold blanks, backslashes or unprintable characters")
     if parts.username is not None or parts.password is not None:
@@ -156,9 +158,9 @@ def check_http_url(value: str) -> None:
 
 def check_not_private(value: str) -> None:
     """Raises ValueError for a literal private address or a localhost name that is not allowed; looks nothing up."""
-    host = (urlsplit(value).hostname or "").rstrip(".").lower()
+    host = outbound.plain_host(urlsplit(value).hostname or "")
     literal = outbound.literal_address(host)
-    if literal is None and (host == "localhost" or host.endswith(".localhost")):
+    if literal is None and outbound.is_local_name(host):
         literal = ipaddress.ip_address("127.0.0.1")
     if literal is not None and not outbound.is_allowed(literal, settings.OUTBOUND_ALLOW_PRIVATE):
         raise ValueError(f"must not point to the private network ({host}); OUTBOUND_ALLOW_PRIVATE can allow it")

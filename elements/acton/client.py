@@ -13,9 +13,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+from django.conf import settings
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
+from acton_hub import outbound
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled, Unauthorized
 from elements.acton.uploads import Upload
 
@@ -39,14 +41,15 @@ class Answer:
 
 
 def _session() -> requests.Session:
-    """A session for each thread, since they are not made to be shared; proxies of the environment are not used."""
+    """A session for each thread, since they are not made to be shared; guarded as those of callbacks are.
+
+    The sandbox alone is let through wherever it is: it is the hub itself.
+    """
     session: requests.Session | None = getattr(_local, "session", None)
     if session is None:
-        session = _local.session = requests.Session()
-        session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=20, pool_maxsize=4, max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
+        session = _local.session = outbound.session()
+        if settings.SANDBOX_ENABLED:
+            session.mount(f"{settings.SANDBOX_API_URL}/", HTTPAdapter())
     return session
 
 
@@ -72,6 +75,8 @@ def request(
             timeout=TIMEOUT_S, allow_redirects=False, stream=True,
         ) as response:  # fmt: skip
             raw = _read(response, time.monotonic() + WHOLE_S)
+    except outbound.Forbidden as error:
+        raise ActOnError(str(error)) from error
     except requests.RequestException as error:
         raise ActOnError(f"Act-On could not be reached ({type(error).__name__})") from error
     text = raw.decode("utf-8", "replace")

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from elements.acton import client
 from elements.acton.exceptions import ActOnError
@@ -40,6 +41,14 @@ class Page:
     offset: int
     total: int
     date: datetime | None  # Act-On's clock when it answered, if it told
+
+
+def path_of(template: str, ids: dict[str, str]) -> str:
+    """Act-On's path with the ids in it. Raises ValueError for one that would lead out of its place in the path."""
+    for name, value in ids.items():
+        if value in (".", ".."):
+            raise ValueError(f"{name}: {value!r} is no id")
+    return template.format(**{name: quote(value, safe=":") for name, value in ids.items()})
 
 
 def get(access: Access, path: str, params: dict[str, str]) -> client.Answer:

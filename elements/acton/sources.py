@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 
@@ -101,7 +101,7 @@ class Source:
         `list_id` takes the place of `{listId}`. A collection that Act-On answers whole is one page, whatever `count`.
         """
         ids = self.ids | ({"listId": list_id} if self.is_every_list else {})
-        path = self.collection.act_on.format(**{name: quote(value, safe=":") for name, value in ids.items()})
+        path = resources.path_of(self.collection.act_on, ids)
         params = {**self.collection.params, "count": str(count), "offset": str(offset)}
         unit_ms = 1 if settings.ACTON_DATE_UNIT == "ms" else 1000
         params |= {name: str(ms // unit_ms) for name, ms in self.bounds.items()}
@@ -145,7 +145,8 @@ def source_of(url: str) -> Source:
 
 
 def source(collection: Collection, ids: dict[str, str], where: str, fields: str) -> Source:
-    """Raises ValueError for a `where` that cannot be read."""
+    """Raises ValueError for an id that cannot be one, and a `where` that cannot be read."""
+    resources.path_of(collection.act_on, ids)
     expression = ceql.parse(where) if where.strip() else None
     bounds: dict[str, int] = {}
     if collection.is_contacts and expression is not None:

@@ -18,7 +18,7 @@ class Upload:
         head = b"".join(self._field(name, value) for name, value in fields.items())
         tail = f"--{self._boundary}--\r\n".encode()
         if file is not None:
-            name = (file.name or "upload.csv").replace('"', "").replace("\r", "").replace("\n", "")
+            name = _within_quotes(file.name or "upload.csv")
             head += self._header(f'form-data; name="file"; filename="{name}"', "text/csv")
             tail = b"\r\n" + tail
         self._length = len(head) + (file.size or 0 if file is not None else 0) + len(tail)
@@ -54,4 +54,9 @@ class Upload:
         return f"--{self._boundary}\r\nContent-Disposition: {disposition}\r\n{kind}\r\n".encode()
 
     def _field(self, name: str, value: str) -> bytes:
-        return self._header(f'form-data; name="{name}"') + value.encode() + b"\r\n"
+        return self._header(f'form-data; name="{_within_quotes(name)}"') + value.encode() + b"\r\n"
+
+
+def _within_quotes(name: str) -> str:
+    """As browsers write a name that stands between quotes, so that it ends neither them nor the line."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -122,7 +122,7 @@ def test_a_forbidden_address_is_a_failure_that_says_so(user: User, settings: obj
     settings.OUTBOUND_ALLOW_PRIVATE = []  # type: ignore[attr-defined]
     rows.record(rows.instance(user, "http://127.0.0.1:9/x"), rows.changes(1))
     deliver()
-    assert "callbacks must not go" in Delivery.objects.get().attempts.get().error
+    assert "the hub must not go" in Delivery.objects.get().attempts.get().error
 
 
 def test_basic_credentials_are_sent(user: User, receiver: Receiver) -> None:
