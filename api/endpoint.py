@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from accounts import audit
 from acton_hub import storable
-from acton_hub.errors import envelope
+from acton_hub.errors import envelope, request_id_of
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled
@@ -81,6 +82,9 @@ def endpoint(**operations: Operation) -> Callable[..., HttpResponse]:
             return envelope(request, 400, str(error))
         except ActOnError as error:
             return _of_acton(request, error)
+        except (OperationalError, InterfaceError) as error:  # locked, away, or its disk is full
+            logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
+            return _with_retry_after(envelope(request, 503, "The database does not answer now; try again."), 5)
         if method != "GET" and not operations[method].public:
             audit.record(
                 operations[method].summary, user=cast(ApiRequest, request).caller, target=request.path, request=request

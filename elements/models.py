@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from acton_hub import steady
 from acton_hub.encryption import EncryptedTextField
 
 
@@ -23,6 +24,7 @@ class CallBudget(models.Model):
     day_calls = models.PositiveIntegerField(default=0)
     paused_until = models.DateTimeField(null=True)  # Act-On said "slow down"
     throttled = models.PositiveIntegerField(default=0)  # throttling answers in a row
+    clock = models.JSONField(null=True)  # a stamp of acton_hub.steady: by which clock these moments are
 
     def __str__(self) -> str:
         return f"{self.scope[:8]}: {self.day_calls} calls on {self.day}"
@@ -56,6 +58,7 @@ class Connection(models.Model):
     problem = models.TextField(blank=True)  # why it needs authentication; empty = it works
     problem_since = models.DateTimeField(null=True, blank=True)
     clock_offset_ms = models.BigIntegerField(default=0)  # Act-On's clock less ours, from its last Date header
+    clock = models.JSONField(null=True)  # a stamp of acton_hub.steady: our clock when these tokens came
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ConnectionQuerySet.as_manager()
@@ -90,4 +93,9 @@ class Connection(models.Model):
         return bool(self.problem)
 
     def expires_within(self, term: timedelta, now: datetime) -> bool:
-        return self.access_expires_at <= now + term
+        """Whether the access token expires so soon, however our clock was set since it came."""
+        return self.access_expires_at <= now - timedelta(seconds=steady.moved_s(self.clock)) + term
+
+    def acton_ms(self, now: datetime) -> int:
+        """Act-On's clock (epoch ms) when ours shows `now`, however ours was set since Act-On last told the time."""
+        return int((now.timestamp() - steady.moved_s(self.clock)) * 1000) + self.clock_offset_ms

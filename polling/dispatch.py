@@ -16,19 +16,22 @@ from acton_hub.models import Lease
 from elements.acton import connections
 from elements.models import Connection
 from events.models import Delivery, Event, EventStatus
-from polling import schedule
+from polling import schedule, setback
 from polling.models import Poll, Poller
 
 logger = logging.getLogger(__name__)
 
 MOST_A_TICK = 500
 PRUNE_EVERY = timedelta(hours=1)
+_watch = setback.Watch()
 NEVER_ENDED = "The poll did not end: its process was stopped. It is run again."
 
 
 def dispatch() -> None:
     """Queue due pollers, end what was abandoned, and wake the workers for whatever waits."""
     now = timezone.now()
+    if _watch.is_due():
+        setback.mend(now)
     fail_abandoned(now)
     queue_due_pollers(now)
     if Poll.objects.due(now).exists():
@@ -58,6 +61,7 @@ def fail_abandoned(now: datetime) -> None:
                 Poller.objects.filter(pk=poll.poller_id).update(
                     failures=F("failures") + 1,
                     next_poll_at=schedule.after_failure(poll.poller.failures + 1, poll.poller.interval, 0, now),
+                    scheduled_at=now,
                 )
 
 
@@ -82,4 +86,5 @@ def queue_due_pollers(now: datetime) -> None:
         )
         for poller in due:
             poller.next_poll_at = schedule.next_poll(poller.schedule_key, poller.interval, now)
-        Poller.objects.bulk_update(due, ["next_poll_at"])
+            poller.scheduled_at = now
+        Poller.objects.bulk_update(due, ["next_poll_at", "scheduled_at"])

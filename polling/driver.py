@@ -183,7 +183,8 @@ def _end(state: Run) -> None:
             Poller.objects.filter(pk=state.poller.pk).update(failures=0, checked_ms=state.moment_ms)
             if state.poller.failures:  # the interval returns with the first success
                 Poller.objects.filter(pk=state.poller.pk).update(
-                    next_poll_at=schedule.next_poll(state.poller.schedule_key, state.poller.interval, now)
+                    next_poll_at=schedule.next_poll(state.poller.schedule_key, state.poller.interval, now),
+                    scheduled_at=now,
                 )
 
 
@@ -197,6 +198,7 @@ def _fail(state: Run, error: str, retry_after_s: float = 0.0) -> None:
             Poller.objects.filter(pk=poller.pk).update(
                 failures=F("failures") + 1,
                 next_poll_at=schedule.after_failure(poller.failures + 1, poller.interval, retry_after_s, now),
+                scheduled_at=now,
             )
 
 

@@ -23,6 +23,7 @@ class Poller(models.Model):
     # Epoch ms on Act-On's clock: the moment that events were enabled. What changed before it is not sent.
     started_ms = models.BigIntegerField()
     next_poll_at = models.DateTimeField()
+    scheduled_at = models.DateTimeField(null=True)  # when `next_poll_at` was set
     failures = models.PositiveIntegerField(default=0)  # polls failed in a row
     checked_ms = models.BigIntegerField(null=True, blank=True)  # Act-On's clock: up to here nothing is missing
     created_at = models.DateTimeField(auto_now_add=True)
@@ -42,7 +43,7 @@ class Poller(models.Model):
 
     def lag(self, now: datetime) -> timedelta:
         """How long ago, on Act-On's clock, nothing was missing. Its instance's connection should be loaded."""
-        now_ms = int(now.timestamp() * 1000) + self.instance.connection.clock_offset_ms
+        now_ms = self.instance.connection.acton_ms(now)
         complete_ms = self.started_ms if self.checked_ms is None else self.checked_ms
         return timedelta(milliseconds=max(0, now_ms - complete_ms))
 

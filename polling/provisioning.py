@@ -186,7 +186,7 @@ def arrange_pollers(
     instance: Instance, resources: dict[str, dict[str, Any]], *, started_anew: bool, now: datetime
 ) -> None:
     """One poller a resource. A known one keeps its position; a new one starts at now, on Act-On's clock."""
-    started_ms = int(now.timestamp() * 1000) + instance.connection.clock_offset_ms
+    started_ms = instance.connection.acton_ms(now)
     known = {poller.resource: poller for poller in instance.pollers.all()}
     for resource, entry in resources.items():
         poller = known.pop(resource, None) or Poller(instance=instance, resource=resource, started_ms=started_ms)
@@ -197,6 +197,7 @@ def arrange_pollers(
         poller.configuration = entry
         if poller.pk is None or started_anew or poller.next_poll_at > now + poller.interval:
             poller.next_poll_at = schedule.first_poll(poller.schedule_key, poller.interval, now)
+            poller.scheduled_at = now
         poller.save()
     for poller in known.values():
         poller.delete()
@@ -258,5 +259,5 @@ def poll_soon(instance: Instance, resource: str, now: datetime) -> bool:
         return False
     last = poller.polls.order_by("-pk").values_list("queued_at", flat=True).first()
     at = max(now, last + WEBHOOK_GAP) if last else now
-    Poller.objects.filter(pk=poller.pk, failures=0, next_poll_at__gt=at).update(next_poll_at=at)
+    Poller.objects.filter(pk=poller.pk, failures=0, next_poll_at__gt=at).update(next_poll_at=at, scheduled_at=now)
     return True

@@ -1,5 +1,6 @@
 """What every test may use: an organization with its user, and a client that carries their header."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,21 @@ from django.test import Client
 
 from accounts import bootstrap
 from accounts.models import Organization, User
+from acton_hub import steady
 from tests.act_on import Sandbox
 from tests.receiver import Receiver, receiving
+
+
+@pytest.fixture(autouse=True)
+def travelling_is_time_passing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """time_machine moves the wall clock alone, which the hub would take for a clock that was set."""
+    monkeypatch.setattr(steady, "seconds", time.time)
+
+
+@pytest.fixture
+def clock_is_set(travelling_is_time_passing: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this test time_machine sets the wall clock, and no time passes by that."""
+    monkeypatch.setattr(steady, "seconds", time.monotonic)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
-from acton_hub import outbound
+from acton_hub import outbound, steady
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled, Unauthorized
 from elements.acton.uploads import Upload
 
@@ -38,6 +38,7 @@ class Answer:
     date: datetime | None
     sent_at: datetime  # our clock
     received_at: datetime  # our clock
+    clock: steady.Stamp  # our clock when it was received
 
 
 def _session() -> requests.Session:
@@ -87,7 +88,7 @@ def request(
     except ValueError as error:
         kind = response.headers.get("Content-Type", "no content type")
         raise ActOnError(f"Act-On's answer is not JSON ({kind})", status=200, provider_message=_shown(text)) from error
-    return Answer(body, _date(response.headers.get("Date")), sent_at, timezone.now())
+    return Answer(body, _date(response.headers.get("Date")), sent_at, timezone.now(), steady.stamp())
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

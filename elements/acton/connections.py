@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 REFRESH_AHEAD = timedelta(minutes=5)  # a token is renewed this long before it expires
 REFRESH_LEASE = timedelta(seconds=45)  # longer than one token call can take
 WAIT_FOR_REFRESH_S = 40.0
-TOKEN_FIELDS = ("access_token", "refresh_token", "access_expires_at", "refreshed_at", "clock_offset_ms", "api_secret")
+TOKEN_FIELDS = (
+    "access_token", "refresh_token", "access_expires_at", "refreshed_at", "clock", "clock_offset_ms", "api_secret",
+)  # fmt: skip
 PROBE = {"listingtype": "contact_list", "count": "1", "offset": "0"}
 KEEP_ALIVE = timedelta(days=20)  # a refresh token dies after a month unused
 
@@ -144,7 +146,7 @@ def _died_for(known: Connection, fresh: Connection) -> bool:
 
 def _accepts(connection: Connection, token: str) -> bool:
     slot = limits.reserve_call(connection.budget_id, wait_s=10)
-    time.sleep(max(0.0, slot - time.time()))
+    time.sleep(max(0.0, slot - time.monotonic()))
     try:
         client.request("GET", f"{connection.api_url}/api/1/list", token=token, params=PROBE)
     except Unauthorized:
@@ -160,6 +162,7 @@ def _take_tokens(connection: Connection, answer: client.Answer) -> None:
     connection.access_expires_at = answer.sent_at + timedelta(seconds=seconds)
     connection.refreshed_at = answer.sent_at
     connection.clock_offset_ms = clock_offset_ms(answer)
+    connection.clock = answer.clock
 
 
 def clock_offset_ms(answer: client.Answer) -> int:

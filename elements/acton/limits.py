@@ -4,11 +4,13 @@ The rules are pure functions over lists of moments in epoch milliseconds; `reser
 row, in one short transaction, so that they hold over all threads, processes and machines.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
+from acton_hub import steady
 from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton.exceptions import Throttled
 from elements.models import CallBudget
@@ -27,6 +29,7 @@ SLOW_DOWN_MOST_S = 300.0
 
 # A call waits at most this long for its slot, so a remembered moment further ahead cannot be true.
 AHEAD_MS = 60_000
+MOMENTS = ["recent_calls", "token_calls", "paused_until", "day", "clock"]
 
 
 def believable(recent: list[int], now_ms: int) -> list[int]:
@@ -63,14 +66,28 @@ def _now_ms() -> int:
     return int(timezone.now().timestamp() * 1000)
 
 
+def _locked(budget_id: int) -> CallBudget:
+    """The account's row, locked until the transaction ends; its moments go along where our clock was set since."""
+    budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+    moved_ms = round(steady.moved_s(budget.clock) * 1000)
+    budget.clock = steady.stamp()
+    if moved_ms:
+        budget.recent_calls = [moment + moved_ms for moment in budget.recent_calls]
+        budget.token_calls = [moment + moved_ms for moment in budget.token_calls]
+        if budget.paused_until:
+            budget.paused_until += timedelta(milliseconds=moved_ms)
+        budget.day = budget.day and timezone.now().astimezone(UTC).date()
+    return budget
+
+
 def reserve_call(budget_id: int, *, wait_s: float) -> float:
-    """Take one call out of the account's allowance; returns the epoch seconds at which it may leave.
+    """Take one call out of the account's allowance; returns the monotonic seconds at which it may leave.
 
     Raises Throttled, and takes nothing, when that would be more than `wait_s` seconds away.
     """
     with transaction.atomic():
-        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
-        now_ms = _now_ms()
+        budget = _locked(budget_id)
+        now_ms, began = _now_ms(), time.monotonic()
         recent = believable(budget.recent_calls, now_ms)
         slot = next_slot(recent, now_ms, CALLS_A_SECOND, SECOND_MS)
         if budget.paused_until:
@@ -83,8 +100,8 @@ def reserve_call(budget_id: int, *, wait_s: float) -> float:
             raise Throttled("The account's calls are used up for now.", retry_after=(slot - now_ms) / 1000)
         budget.recent_calls = [*recent, slot][-CALLS_A_SECOND:]
         budget.day, budget.day_calls = today, used + 1
-        budget.save(update_fields=["recent_calls", "day", "day_calls"])
-    return slot / 1000
+        budget.save(update_fields=[*MOMENTS, "day_calls"])
+    return began + (slot - now_ms) / 1000
 
 
 def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
@@ -93,12 +110,12 @@ def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
     Raises Throttled, with the seconds until one is free, and takes nothing, when there are none.
     """
     with transaction.atomic():
-        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+        budget = _locked(budget_id)
         now_ms = _now_ms()
         recent = believable(budget.token_calls, now_ms)
         slot = next_slot(recent, now_ms, TOKEN_CALLS_AN_HOUR - keep, HOUR_MS)
         budget.token_calls = [*recent, now_ms][-TOKEN_CALLS_AN_HOUR:] if slot <= now_ms else recent
-        budget.save(update_fields=["token_calls"])
+        budget.save(update_fields=MOMENTS)
     if slot > now_ms:
         raise Throttled(
             f"Act-On allows {TOKEN_CALLS_AN_HOUR} token calls an hour, and they are used up.",
@@ -112,11 +129,11 @@ def slow_down(budget_id: int, retry_after: float | None) -> float:
     Act-On names no time (CONTRACT §8), so the pause doubles with each such answer in a row.
     """
     with transaction.atomic():
-        budget = CallBudget.objects.select_for_update().get(pk=budget_id)
+        budget = _locked(budget_id)
         pause = retry_after or min(SLOW_DOWN_FIRST_S * 2.0 ** min(budget.throttled, 20), SLOW_DOWN_MOST_S)
         budget.throttled += 1
         budget.paused_until = timezone.now() + timedelta(seconds=pause)
-        budget.save(update_fields=["throttled", "paused_until"])
+        budget.save(update_fields=[*MOMENTS, "throttled"])
     return pause
 
 

@@ -28,7 +28,7 @@ NAMES = [
 
 @dataclass(frozen=True)
 class Access:
-    """One call that was reserved: whom to ask, with which token, and not before which moment (epoch seconds)."""
+    """One call that was reserved: whom to ask, with which token, and not before which moment (monotonic seconds)."""
 
     api_url: str
     token: str
@@ -53,13 +53,13 @@ def path_of(template: str, ids: dict[str, str]) -> str:
 
 def get(access: Access, path: str, params: dict[str, str]) -> client.Answer:
     """One GET below Act-On's host, when its reserved moment has come."""
-    time.sleep(max(0.0, access.leave_at - time.time()))
+    time.sleep(max(0.0, access.leave_at - time.monotonic()))
     return client.request("GET", f"{access.api_url}{path}", token=access.token, params=params)
 
 
 def send(access: Access, method: str, path: str, params: dict[str, str], **body: Any) -> client.Answer:
     """One call with a body (`json_body`, `form` or `upload`), when its reserved moment has come."""
-    time.sleep(max(0.0, access.leave_at - time.time()))
+    time.sleep(max(0.0, access.leave_at - time.monotonic()))
     return client.request(method, f"{access.api_url}{path}", token=access.token, params=params, **body)
 
 

@@ -88,7 +88,7 @@ class ActOn:
 
     def answer(self, body: Any) -> Answer:
         date = datetime.fromtimestamp(self.now_ms // 1000, UTC)
-        return Answer(body, date, date, date)
+        return Answer(body, date, date, date, {})
 
 
 @contextmanager

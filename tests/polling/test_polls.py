@@ -22,15 +22,6 @@ from tests.act_on import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
-@pytest.fixture
-def poller(user: User, act_on: Sandbox) -> Poller:
-    """The contacts poller of an instance that was just authenticated."""
-    body = act_on.body()
-    grant = provisioning.Grant(code=body["providerData"]["code"])
-    instance = provisioning.create(user, name="n", tags=[], raw=body["configuration"], grant=grant)
-    return instance.pollers.get()
-
-
 def poll(poller: Poller) -> Poll:
     """Poll now, as the worker would, and give back the poll when it has ended."""
     poller.refresh_from_db()
