@@ -9,7 +9,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.models import AuditEntry, HasSecret, Organization, TwoFactor, User
+from accounts.models import AuditEntry, FormerSecret, HasSecret, Organization, TwoFactor, User
 from acton_hub.encryption import EncryptedTextField
 
 if TYPE_CHECKING:
@@ -122,6 +122,13 @@ class UserAdmin(MaskedSecret, BaseUserAdmin):
         if not change:
             obj.set_secret()
         super().save_model(request, obj, form, change)
+
+
+@admin.register(FormerSecret)
+class FormerSecretAdmin(ReadOnlyAdmin):
+    list_display = ["user", "organization", "expires_at"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["user__email", "organization__name"]
 
 
 @admin.register(AuditEntry)

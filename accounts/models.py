@@ -1,5 +1,6 @@
 """Who uses the hub: organizations, their users, and the secrets of both (CONTRACT §1)."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -63,6 +64,10 @@ class Organization(HasSecret):
     def __str__(self) -> str:
         return self.name
 
+    def accepts(self, secret: str, now: datetime) -> bool:
+        """Whether that is its secret, or a former one that is still good."""
+        return self.has_secret(secret) or self.former_secrets.good(now).with_secret(secret).exists()
+
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -70,6 +75,10 @@ class UserManager(BaseUserManager["User"]):
 
     def with_secret(self, secret: str) -> "models.QuerySet[User]":
         return self.filter(secret_hash__in=lookup_hashes(secret))
+
+    def with_former_secret(self, secret: str, now: datetime) -> "models.QuerySet[User]":
+        """Those that `secret` was of, while it is still good."""
+        return self.filter(former_secrets__secret_hash__in=lookup_hashes(secret), former_secrets__expires_at__gt=now)
 
 
 class User(AbstractBaseUser, PermissionsMixin, HasSecret):
@@ -94,6 +103,33 @@ class User(AbstractBaseUser, PermissionsMixin, HasSecret):
 
     def may(self, needed: Role) -> bool:
         return Role(self.role).includes(needed)
+
+
+class FormerSecretQuerySet(SecretQuerySet):
+    def good(self, now: datetime) -> Self:
+        return self.filter(expires_at__gt=now)
+
+
+class FormerSecret(HasSecret):
+    """A secret that was replaced, and is good for a while longer, so that who uses it can change over."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="former_secrets")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="former_secrets")
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = FormerSecretQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user=None, organization__isnull=False)
+                | models.Q(user__isnull=False, organization=None),
+                name="former_secret_of_one",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"former secret {self.pk}"
 
 
 class AuditEntry(models.Model):

@@ -5,10 +5,12 @@ order. The API never looks at the console's cookie.
 """
 
 import re
+from datetime import datetime
 from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import Organization, Role, User
 from instances.models import Instance
@@ -41,6 +43,16 @@ def parse(header: str) -> dict[str, str]:
     return schemes
 
 
+def _user_with(secret: str, now: datetime) -> User | None:
+    """Whose secret that is, or was until it was replaced, while it is still good."""
+    for known in (User.objects.with_secret(secret), User.objects.with_former_secret(secret, now)):
+        # Decrypting what nobody asks for would cost more than the look-up.
+        rows = known.select_related("organization").defer("secret", "password", "organization__secret")
+        for user in rows.filter(is_active=True):
+            return user
+    return None
+
+
 def authorize(request: HttpRequest, needed: Role) -> ApiRequest:
     """Who calls. Raises Unauthenticated unless user and organization, or user and instance, belong together.
 
@@ -52,12 +64,11 @@ def authorize(request: HttpRequest, needed: Role) -> ApiRequest:
     schemes = parse(header)
     if "user" not in schemes or not ("organization" in schemes or "element" in schemes):
         raise Unauthenticated("The Authorization header needs User together with Organization or Element.")
-    known = User.objects.with_secret(schemes["user"]).select_related("organization").filter(is_active=True)
-    # Decrypting what nobody asks for would cost more than the look-up.
-    user = next(iter(known.defer("secret", "password", "organization__secret")), None)
+    now = timezone.now()
+    user = _user_with(schemes["user"], now)
     if user is None:
         raise Unauthenticated("The user secret is not known.")
-    if "organization" in schemes and not user.organization.has_secret(schemes["organization"]):
+    if "organization" in schemes and not user.organization.accepts(schemes["organization"], now):
         raise Unauthenticated("The organization secret is not the one of the user's organization.")
     authorized = cast(ApiRequest, request)
     authorized.caller = user

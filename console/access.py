@@ -26,6 +26,7 @@ class PageRequest(HttpRequest):
     """The request of somebody who has logged in."""
 
     user: User
+    audit_target: str | None  # what the audit log shall name, where not the path; None: nothing was done
 
 
 View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
@@ -46,9 +47,10 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
             if not asked.user.may(needed):
                 raise PermissionDenied(f"This needs the role {needed}; yours is {asked.user.role}.")
             response = view(asked, *args, **kwargs)
-            if request.method == "POST" and response.status_code < 400:
+            target = getattr(asked, "audit_target", request.path)
+            if request.method == "POST" and response.status_code < 400 and target is not None:
                 action = view.__name__.replace("_", " ")
-                audit.record(f"console: {action}", user=asked.user, target=request.path, request=request)
+                audit.record(f"console: {action}", user=asked.user, target=target, request=request)
             return response
 
         logged_in.needed = needed  # type: ignore[attr-defined]
@@ -60,6 +62,11 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
 page = page_for(Role.VIEWER)
 operators_page = page_for(Role.OPERATOR)
 admins_page = page_for(Role.ADMIN)
+
+
+def member(request: PageRequest, user_id: int) -> User:
+    """Raises Http404."""
+    return get_object_or_404(User, organization=request.user.organization_id, pk=user_id)
 
 
 def instances(request: PageRequest) -> InstanceQuerySet:

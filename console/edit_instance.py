@@ -176,6 +176,7 @@ def _render(request: PageRequest, sheet: Sheet) -> HttpResponse:
 
 def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
     sheet = _sent(request.POST, instance)
+    request.audit_target = None
     match request.POST.get("action"):
         case "json":
             return render(request, "console/_instance_json.html", {"sheet": sheet, "swap": True})
@@ -185,6 +186,7 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
             return _render(request, _added(request.POST, sheet))
     if not _check(sheet):
         return _render(request, sheet)
+    request.audit_target = request.path
     kept = {
         name: value
         for name, value in request.POST.items()

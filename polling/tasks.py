@@ -6,7 +6,7 @@ import uuid
 from django.utils import timezone
 from django_q.models import Task
 
-from accounts import audit
+from accounts import audit, secret_rotation
 from acton_hub import queue
 from acton_hub.stopping import stopping
 from events import retention
@@ -37,9 +37,10 @@ def run_due_polls() -> None:
 
 
 def prune() -> None:
-    """Delete what is older than its retention: events, polls, and the queue's own notes on tasks that failed."""
+    """Delete what is older than its retention: events, polls, former secrets, the queue's own notes on failed tasks."""
     until = time.monotonic() + PRUNE_S
     Task.objects.filter(stopped__lt=timezone.now() - claims.KEPT).delete()
+    secret_rotation.prune(timezone.now())
     while retention.prune(timezone.now()) or claims.prune(timezone.now()) or audit.prune(timezone.now()):
         if stopping() or time.monotonic() > until:
             return

@@ -1,6 +1,7 @@
 """Django's admin: every model can be looked at, and no secret is on any page."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib import admin
@@ -10,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Organization, TwoFactor, User
+from accounts import secret_rotation
+from accounts.models import FormerSecret, Organization, TwoFactor, User
 from elements.models import CallBudget
 from events.models import Attempt, Change, Delivery, Event, InboundCall, Notification, TrackedObject
 from polling.models import Poll, Position
@@ -19,7 +21,7 @@ from tests.console import rows
 APPS = {"accounts", "elements", "instances", "polling", "events"}
 MODELS = [model for model in admin.site._registry if model._meta.app_label in APPS]
 MACHINE_WRITTEN: list[type[Model]] = [
-    Poll, Change, Event, Notification, Delivery, Attempt, TrackedObject, Position, CallBudget,
+    Poll, Change, Event, Notification, Delivery, Attempt, TrackedObject, Position, CallBudget, FormerSecret,
 ]  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def root(client: Client, db: None) -> Client:
     rows.attempt(rows.delivery(change))
     TrackedObject.objects.create(poller=poller, object_id="l-0001:1", version="1", record="{}", sequence=1)
     TwoFactor.objects.create(user=user, seed=rows.SECRET, recovery_hashes=[rows.SECRET])
+    secret_rotation.rotate(organization, timedelta(days=1), timezone.now())
     InboundCall.objects.create(instance=row, digest="d", received_at=timezone.now())
     client.force_login(user)
     return client

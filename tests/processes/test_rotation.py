@@ -70,4 +70,4 @@ def test_a_key_that_is_missing_is_said_and_nothing_is_lost(user: User, settings:
 
 def test_no_model_with_secrets_is_forgotten() -> None:
     names = {model.__name__ for model in rotation.encrypted_models()}
-    assert names >= {"Organization", "User", "Connection", "Instance", "Authorization"}
+    assert names >= {"Organization", "User", "FormerSecret", "Connection", "Instance", "Authorization"}
