@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-chaos test-fast lint format lock browser install install-dev
+.PHONY: help bench run test test-chaos test-fast lint format lock browser install install-dev
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test-chaos: install-dev ## Kill processes and break everything around the hub wh
 
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
 	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos
+
+bench: install-dev ## Measure the running hub against floors, on SQLite and on PostgreSQL with Redis (10 minutes; BENCH=--quick: one).
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: install-dev ## Check style (ruff) and types (mypy).
 	@$(BIN)/ruff check .
