@@ -25,6 +25,7 @@ class BackfillBody(BaseModel):
     begin: Moment = Field(alias="from")
     dry_run: bool = Field(False, alias="dryRun")
     redeliver: bool = False
+    list_id: str = Field("", alias="list", max_length=100, description="only this list; default: every one")
 
 
 class PreviewBody(BaseModel):
@@ -56,7 +57,9 @@ def backfill(request: ApiRequest, body: BackfillBody, instance_id: int | None = 
         raise ApiError(404, f"resource: the instance does not poll {body.resource!r}.")
     begin_ms = max(0, int(body.begin.timestamp() * 1000))
     try:
-        poll = provisioning.backfill(poller, begin_ms, dry_run=body.dry_run, redeliver=body.redeliver)
+        poll = provisioning.backfill(
+            poller, begin_ms, dry_run=body.dry_run, redeliver=body.redeliver, list_id=body.list_id
+        )
     except PollRefused as error:
         raise ApiError(409, str(error)) from None
     shown: PollQueuedAnswer = {"pollId": poll.pk, "resource": poller.resource, "status": poll.status}

@@ -113,7 +113,7 @@ def _run(request: HttpRequest, operation: Operation, captured: dict[str, Any]) -
     if operation.body is not None:
         given["body"] = _body(request, operation)
     if operation.asks_acton:
-        with _a_thread_for_acton():
+        with a_thread_for_acton():
             return operation.view(authorized, **given)
     return operation.view(authorized, **given)
 
@@ -167,7 +167,7 @@ def _with_retry_after(response: HttpResponse, seconds: float) -> HttpResponse:
 
 
 @contextmanager
-def _a_thread_for_acton() -> Iterator[None]:
+def a_thread_for_acton() -> Iterator[None]:
     """Beyond half of the web server's threads a view that waits for Act-On is refused instead of waiting."""
     if not _outbound.acquire(blocking=False):
         raise ApiError(503, "Too many requests wait for Act-On just now; try again.", retry_after_s=1)

@@ -75,7 +75,9 @@ def instances(request: PageRequest) -> InstanceQuerySet:
 
 def instance(request: PageRequest, instance_id: int) -> Instance:
     """Raises Http404."""
-    return get_object_or_404(instances(request).select_related("connection", "user", "subscription"), pk=instance_id)
+    return get_object_or_404(
+        instances(request).select_related("connection__budget", "user", "subscription"), pk=instance_id
+    )
 
 
 def changes(request: PageRequest) -> QuerySet[Change]:

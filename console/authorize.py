@@ -3,6 +3,7 @@
 import json
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts import audit
+from accounts.models import Role
+from api.endpoint import ApiError, a_thread_for_acton
 from console import curl
 from console.access import PageRequest
 from console.models import KEPT, Authorization
@@ -53,6 +57,11 @@ EXPIRED = Trouble(
     "The hub waits ten minutes for Act-On's answer. This one was not used.",
     "Send the form once more; everything is still there but the secret.",
 )
+NOT_ALLOWED = Trouble(
+    "You may not make instances any more",
+    "Your role was changed while you were at Act-On. The answer was not used.",
+    "Ask an administrator of your organization.",
+)
 NOTHING = Trouble(
     "Act-On sent no code",
     "The browser came back without a code and without a reason.",
@@ -60,8 +69,17 @@ NOTHING = Trouble(
 )
 
 
-def begin(request: PageRequest, data: dict[str, Any], body: dict[str, Any], instance: Instance | None) -> HttpResponse:
-    """Keep the form, and send the browser to Act-On; or, where Act-On leads elsewhere, say how to go on."""
+def begin(
+    request: PageRequest,
+    data: dict[str, Any],
+    body: dict[str, Any],
+    instance: Instance | None,
+    asked: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """Keep the form, and send the browser to Act-On; or, where Act-On leads elsewhere, say how to go on.
+
+    `asked` holds key, host and callback URL where they are not in the body's configuration.
+    """
     now = timezone.now()
     Authorization.objects.filter(created_at__lt=now - KEPT).delete()
     if not request.session.session_key:
@@ -75,7 +93,7 @@ def begin(request: PageRequest, data: dict[str, Any], body: dict[str, Any], inst
         form=json.dumps({"data": data, "body": body}),
         created_at=now,
     )
-    raw = body["configuration"]
+    raw = asked or body["configuration"]
     callback_url = raw["oauth.callback.url"]
     url = connections.authorize_url(
         host=connections.host_of(raw.get("base.url")),
@@ -100,6 +118,8 @@ def finish(request: HttpRequest, state: str, query: dict[str, str]) -> HttpRespo
         return _page(request, ANOTHER_SESSION, None)
     if not row.is_of_session(request.session.session_key):
         return _page(request, ANOTHER_SESSION, row)
+    if not row.user.may(Role.OPERATOR):
+        return _page(request, NOT_ALLOWED, None)
     if row.used_at is not None:
         return _page(request, USED, row)
     if row.is_expired(now):
@@ -115,27 +135,13 @@ def finish(request: HttpRequest, state: str, query: dict[str, str]) -> HttpRespo
 
 
 def _exchange(request: HttpRequest, row: Authorization, code: str) -> HttpResponse:
-    body = json.loads(row.form)["body"]
-    grant = provisioning.Grant(code=code)
+    made = partial(_made, row, json.loads(row.form)["body"], provisioning.Grant(code=code))
     try:
-        if row.instance is None:
-            instance = provisioning.create(
-                row.user,
-                name=body["name"],
-                tags=body.get("tags") or [body["name"]],
-                raw=body["configuration"],
-                grant=grant,
-            )
-        else:
-            instance = row.instance
-            provisioning.update(
-                instance,
-                name=body["name"],
-                tags=body.get("tags") or [body["name"]],
-                raw=body["configuration"],
-                merge=True,
-                grant=grant,
-            )
+        with a_thread_for_acton():
+            instance = made()
+    except ApiError as error:
+        Authorization.objects.filter(pk=row.pk).update(used_at=None)
+        return _page(request, _busy(error), row)
     except Throttled as error:
         # The code was not spent: the very same answer may be brought again.
         Authorization.objects.filter(pk=row.pk).update(used_at=None)
@@ -147,8 +153,32 @@ def _exchange(request: HttpRequest, row: Authorization, code: str) -> HttpRespon
     except ConfigurationError as error:
         return _page(request, _unusable(error), row)
     words = "was created. Its first poll is due within a minute" if row.instance is None else "is authenticated again"
+    audit.record(
+        f"console: {'create' if row.instance is None else 'authenticate'} instance",
+        user=row.user,
+        target=f"/console/instances/{instance.pk}",
+        request=request,
+    )
     messages.success(request, f"{instance.name} {words}.")
     return redirect("console:instance", instance.pk)
+
+
+def _made(row: Authorization, body: dict[str, Any], grant: provisioning.Grant) -> Instance:
+    name, raw = body["name"], body["configuration"]
+    tags = body.get("tags") or [name]
+    if row.instance is None:
+        return provisioning.create(row.user, name=name, tags=tags, raw=raw, grant=grant)
+    provisioning.update(row.instance, name=name, tags=tags, raw=raw, merge=True, grant=grant)
+    return row.instance
+
+
+def _busy(error: ApiError) -> Trouble:
+    return Trouble(
+        "The hub is busy asking Act-On",
+        error.message,
+        "The code was not spent. Load this page again in a moment.",
+        again=True,
+    )
 
 
 def _refusal(words: str) -> Trouble:

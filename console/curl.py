@@ -1,6 +1,7 @@
 """Calls of the API, ready to be pasted into a shell."""
 
 import json
+import re
 import shlex
 from typing import Any
 from urllib.parse import urlencode
@@ -8,10 +9,12 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from elements.acton import connections
+from instances.configuration import MASK
 from instances.models import Instance
 
 # What the sandbox takes for an application: any key and secret will do there.
 SANDBOX_API_KEY, SANDBOX_API_SECRET = "my-key", "my-secret"
+BEGIN, END = r"\\ue000", r"\\ue001"  # in JSON, around the name of a variable: characters that nobody types
 AUTHORIZATION = '"$AUTH"'  # a variable of the shell: secrets are not shown on pages
 
 
@@ -57,8 +60,28 @@ def create_instance(code: str) -> str:
 
 
 def send_instance(body: dict[str, Any], instance: Instance | None) -> str:
-    """The call that does what the form does: make the instance, or change it."""
-    return _call("PATCH", f"/instances/{instance.pk}", body) if instance else _call("POST", "/instances", body)
+    """The call that does what the form does: make the instance, or change it.
+
+    What the form masks in a new one, and the code, are variables of the shell; a stored one keeps what comes masked.
+    """
+    if instance:
+        return _call("PATCH", f"/instances/{instance.pk}", body)
+    raw = {key: _variable(key) if value == MASK else value for key, value in body["configuration"].items()}
+    call = _call("POST", "/instances", body | {"providerData": {"code": _variable("code")}, "configuration": raw})
+    return re.sub(f"{BEGIN}(.*?){END}", r"""'"$\1"'""", call)
+
+
+def variables(body: dict[str, Any]) -> list[str]:
+    """The names of the variables in `send_instance` of a new one."""
+    return ["CODE", *(_named(key) for key, value in body["configuration"].items() if value == MASK)]
+
+
+def _named(key: str) -> str:
+    return re.sub(r"[^A-Z0-9]+", "_", key.upper())
+
+
+def _variable(key: str) -> str:
+    return f"\ue000{_named(key)}\ue001"
 
 
 def authenticate_again(instance: Instance) -> str:

@@ -33,15 +33,21 @@ KEYS = {
 }
 FIELDS = {key: field for field, key in KEYS.items()}
 SECRETS = ("api_secret", "signature_key")
-OFTEN = 1440  # minutes a day
+MINUTES_A_DAY = 1440
+TAG_JOINT = ", "
+UNSAID = {  # where events are off, these are not worth a line
+    "event.vendor.type": "polling",
+    "event.poller.refresh_interval": provisioning.DEFAULT_MINUTES,
+}
 CODE = "<AUTHORIZATION_GRANT_CODE>"  # as the platform's documentation writes it
 
 
-def hosts() -> list[tuple[str, str]]:
-    """The Act-On hosts that an instance may name."""
+def hosts(stored: str = "") -> list[tuple[str, str]]:
+    """The Act-On hosts that an instance may name; the one that is stored stays among them."""
     known = [(settings.ACTON_US_URL, "Act-On US"), (settings.ACTON_EUROPE_URL, "Act-On Europe")]
     known += [(url, url) for url in settings.ACTON_API_HOSTS]
-    return ([("sandbox", "Sandbox")] if settings.SANDBOX_ENABLED else []) + known
+    known = ([("sandbox", "Sandbox")] if settings.SANDBOX_ENABLED else []) + known
+    return known + ([(stored, stored)] if stored and stored not in dict(known) else [])
 
 
 class InstanceForm(forms.Form):
@@ -103,9 +109,16 @@ class InstanceForm(forms.Form):
         label="Pollers as JSON", required=False, widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"})
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    further = forms.CharField(
+        label="Further configuration",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="Every key that has no field here, as one JSON object.",
+    )
+
+    def __init__(self, *args: Any, stored_host: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = hosts()
+        choices = hosts(stored_host)
         host = self.fields["host"]
         assert isinstance(host, forms.ChoiceField)  # noqa: S101 - for the type checker
         host.choices = choices
@@ -117,7 +130,11 @@ class PollerForm(forms.Form):
     """The pane of one resource."""
 
     selected = forms.BooleanField(label="Poll it", required=False)
-    resource = forms.CharField(label="Resource", max_length=200, help_text="The name in events: their objectType.")
+    resource = forms.CharField(
+        label="Resource",
+        max_length=200,
+        help_text="The name in events: their objectType. Under another name it is another poller, which begins at now.",
+    )
     url = forms.CharField(
         label="URL",
         required=False,
@@ -135,6 +152,12 @@ class PollerForm(forms.Form):
     zone = forms.CharField(label="Time zone of the dates", required=False, help_text="None means UTC.")
     others = forms.CharField(required=False, widget=forms.HiddenInput)  # JSON: keys that have no field here
 
+    def clean_others(self) -> str:
+        text: str = self.cleaned_data["others"]
+        if text and _object(text) is None:
+            raise forms.ValidationError("The keys beside these fields could not be read.")
+        return text
+
 
 PANE = {
     "updated_field": "updatedDateField",
@@ -146,11 +169,20 @@ ZONES = ("updatedDateTimezone", "createdDateTimezone")
 PollerForms = forms.formset_factory(PollerForm, extra=0, max_num=50, absolute_max=50)
 
 
+def _object(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` is, if it is one."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def entry_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """A resource's entry in the poller configuration, out of its pane."""
-    others: dict[str, Any] = json.loads(values.get("others") or "{}")
-    dates: dict[str, Any] = dict(others.pop("datesConfiguration", {}))
-    if values.get("advanced"):
+    others = _object(values.get("others") or "{}") or {}
+    dates = others.pop("datesConfiguration", {})
+    if values.get("advanced") and isinstance(dates, dict):
         dates |= {key: values[field] for field, key in PANE.items() if values.get(field)}
         dates |= {zone: values["zone"] for zone in ZONES if values.get("zone")}
     entry: dict[str, Any] = {"url": values.get("url", ""), "idField": values.get("id_field", "")}
@@ -158,27 +190,45 @@ def entry_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pane_of(resource: str, entry: Any, *, selected: bool = True) -> dict[str, Any]:
-    """The pane that shows an entry; what it has no field for is kept beside it."""
+    """The pane that shows an entry; what it has no field for, or is no text, is kept beside it."""
     rest = dict(entry) if isinstance(entry, dict) else {}
-    dates = rest.pop("datesConfiguration", None)
-    dates = dict(dates) if isinstance(dates, dict) else {}
+    given = rest.pop("datesConfiguration", None)
+    dates = dict(given) if isinstance(given, dict) else {}
     pane: dict[str, Any] = {
         "selected": selected,
         "resource": resource,
-        "url": rest.pop("url", ""),
-        "id_field": rest.pop("idField", ""),
+        "url": _taken(rest, "url"),
+        "id_field": _taken(rest, "idField"),
         "advanced": bool(dates),
     }
-    pane |= {field: dates.pop(key, "") for field, key in PANE.items()}
-    zones = {dates.get(zone, "") for zone in ZONES}
-    pane["zone"] = zones.pop() if len(zones) == 1 else ""
+    pane |= {field: _taken(dates, key) for field, key in PANE.items()}
+    zones = [dates.get(zone, "") for zone in ZONES]
+    pane["zone"] = zones[0] if zones[0] == zones[1] and isinstance(zones[0], str) else ""
     if pane["zone"]:
         for zone in ZONES:
             dates.pop(zone)
-    if dates:
-        rest["datesConfiguration"] = dates
+    if dates or (given and not isinstance(given, dict)):
+        rest["datesConfiguration"] = dates or given
     pane["others"] = json.dumps(rest) if rest else ""
     return pane
+
+
+def _taken(values: dict[str, Any], key: str) -> str:
+    """The text of that key, taken out; nothing, and nothing taken, where it is no text."""
+    return values.pop(key) if isinstance(values.get(key), str) else ""
+
+
+def pane_again(pane: dict[str, Any], resource: str, entry: Any) -> dict[str, Any]:
+    """The pane that shows an entry which came out of `pane`, and may have been changed since.
+
+    What was typed into `pane` and does not show in an entry, such as dates while Advanced Filtering is off, stays.
+    """
+    if entry == entry_of(pane):
+        return pane | {"selected": True}
+    shown = pane_of(resource, entry)
+    if not shown["advanced"]:
+        shown |= {field: pane.get(field, "") for field in (*PANE, "zone")}
+    return shown
 
 
 def pollers_of(panes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -186,7 +236,7 @@ def pollers_of(panes: list[dict[str, Any]]) -> dict[str, Any]:
     return {pane["resource"]: entry_of(pane) for pane in panes if pane.get("selected") and pane.get("resource")}
 
 
-def body_of(values: Mapping[str, Any], pollers: Any) -> dict[str, Any]:
+def body_of(values: Mapping[str, Any], pollers: Any, tags: list[str]) -> dict[str, Any]:
     """The body of `POST /instances`, but for the code that Act-On gives out later."""
     raw: dict[str, Any] = {}
     for field, key in KEYS.items():
@@ -194,13 +244,34 @@ def body_of(values: Mapping[str, Any], pollers: Any) -> dict[str, Any]:
         if value not in ("", None) or field == "events_enabled":
             raw[key] = value
     if not raw.get(KEYS["events_enabled"]):
-        for field in ("vendor_type", "refresh_minutes"):
-            raw.pop(KEYS[field], None)
+        raw = {key: value for key, value in raw.items() if UNSAID.get(key) != value}
     if raw.get(KEYS["events_enabled"]) or pollers:
         raw[POLLERS] = pollers
-    tags = [tag.strip() for tag in str(values.get("tags") or "").split(",") if tag.strip()]
+    raw |= further_of(values)
     body = {"element": {"key": "acton"}, "name": values.get("name", "")}
     return body | ({"tags": tags} if tags else {}) | {"configuration": raw}
+
+
+def further_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys without a field of their own; none where what was typed cannot be used (see `problem_of_further`)."""
+    typed = _object(values.get("further") or "{}") or {}
+    return {key: value for key, value in typed.items() if key not in FIELDS and key != POLLERS}
+
+
+def problem_of_further(text: str) -> str:
+    """What is wrong with the further keys, if anything is."""
+    typed = _object(text) if text else {}
+    if typed is None:
+        return "This is not a JSON object."
+    own = [key for key in typed if key in FIELDS or key == POLLERS]
+    return f"These have a field of their own: {', '.join(own)}." if own else ""
+
+
+def tags_of(text: str, stored: list[str]) -> list[str]:
+    """The tags that were typed; those that are stored, commas and all, where nothing was changed."""
+    if text == TAG_JOINT.join(stored):
+        return stored
+    return [tag.strip() for tag in text.split(",") if tag.strip()]
 
 
 def shown(body: dict[str, Any], *, new: bool) -> str:
@@ -218,16 +289,33 @@ def values_of(instance: Instance) -> dict[str, Any]:
     stored = instance.configuration
     return {
         "name": instance.name,
-        "tags": ", ".join(instance.tags),
+        "tags": TAG_JOINT.join(instance.tags),
         "api_key": instance.connection.api_key,
         "oauth_callback_url": stored.get("oauth.callback.url", ""),
-        "host": "sandbox" if instance.connection.host == "sandbox" else instance.connection.host,
+        "host": instance.connection.host,
         "account": instance.connection.account,
         "events_enabled": instance.events_enabled,
         "vendor_type": instance.vendor_type,
         "callback_url": instance.callback_url,
         "refresh_minutes": instance.refresh_minutes,
+        "signature_key": MASK if instance.signature_key else "",
+        "further": _further_text(configuration.masked(instance)),
     }
+
+
+def values_in(document: dict[str, Any]) -> dict[str, Any]:
+    """What the form shows of a body of `POST /instances`, as the API takes it; its secrets are left out."""
+    raw = {key: value for key, value in document.get("configuration", {}).items() if value not in (None, "", MASK)}
+    values = {field: raw[key] for field, key in KEYS.items() if key in raw and field not in SECRETS}
+    values["events_enabled"] = str(values.get("events_enabled", "")).lower() == "true"
+    tags = document.get("tags") or []
+    values |= {"name": document.get("name", ""), "tags": TAG_JOINT.join(tags) if isinstance(tags, list) else tags}
+    return values | {"further": _further_text({key: raw[key] for key in raw if not configuration.is_secret(key)})}
+
+
+def _further_text(raw: dict[str, Any]) -> str:
+    further = {key: raw[key] for key in sorted(raw) if key not in FIELDS and key != POLLERS}
+    return json.dumps(further, indent=2) if further else ""
 
 
 def panes_of(instance: Instance | None) -> list[dict[str, Any]]:
@@ -241,10 +329,10 @@ def panes_of(instance: Instance | None) -> list[dict[str, Any]]:
     ]
 
 
-def check(body: dict[str, Any]) -> None:
-    """Raises ConfigurationError as the API would."""
+def check(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The resources that it polls. Raises ConfigurationError as the API would."""
     parsed = configuration.parse(body["configuration"])
-    provisioning.resources_of(body["configuration"], parsed)
+    return provisioning.resources_of(body["configuration"], parsed)
 
 
 def place_of(error: ConfigurationError, resources: list[str]) -> tuple[str, int | None]:
@@ -271,5 +359,5 @@ def cost_of(minutes: int | None, pollers: int) -> str:
     """What an interval costs a day, in Act-On's calls, while nothing changes (DESIGN promise 6)."""
     if not minutes or minutes < 1:
         return ""
-    calls = -(-OFTEN // minutes) * max(pollers, 1)
+    calls = -(-MINUTES_A_DAY // minutes) * max(pollers, 1)
     return f"At least {calls:,} of Act-On's 30,000 calls a day; each list that changed costs one more a poll."

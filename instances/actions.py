@@ -6,6 +6,13 @@ from instances.models import Instance
 
 
 @transaction.atomic
+def set_paused(instance: Instance, paused: bool) -> None:
+    """Let polling rest, or go on from the old position. Unlike a disabled one it serves its callers."""
+    instance.paused = paused
+    instance.save(update_fields=["paused"])
+
+
+@transaction.atomic
 def set_enabled(instance: Instance, enabled: bool) -> None:
     """Disable or enable. A disabled instance is not polled; enabling resumes the old position (CONTRACT §3)."""
     instance.disabled = not enabled

@@ -29,6 +29,8 @@ class Instance(models.Model):
     token = EncryptedTextField()
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     disabled = models.BooleanField(default=False)
+    # Polling rests, at the operator's wish; its positions stay, and calls of resources are answered meanwhile.
+    paused = models.BooleanField(default=False)
     events_enabled = models.BooleanField(default=False)
     refresh_minutes = models.PositiveIntegerField(default=15)
     # Every configuration key as it was given, but the secret ones: those are in `secrets`, as JSON.
@@ -96,7 +98,7 @@ class Instance(models.Model):
             return "disabled"
         if self.connection.needs_authentication:
             return "needs authentication"
-        return "polling" if self.events_enabled else "paused"
+        return "polling" if self.events_enabled and not self.paused else "paused"
 
     def option(self, key: str, default: Any = None) -> Any:
         return self.configuration.get(key, default)

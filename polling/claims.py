@@ -11,7 +11,7 @@ from polling.run import LEASE
 
 KEPT = timedelta(days=30)
 PRUNED_AT_ONCE = 500
-NOT_ACTIVE = "The instance was disabled, switched off or lost its authentication before the poll began."
+NOT_ACTIVE = "The instance was disabled, paused, switched off or lost its authentication before the poll began."
 
 
 def claim(holder: str, most: int, now: datetime) -> list[Poll]:

@@ -4,14 +4,28 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
+LATE_AFTER = timedelta(minutes=2)  # a hub that works queues what is due within a second, and runs it soon after
+
 
 class PollerQuerySet(models.QuerySet["Poller"]):
     def active(self) -> "PollerQuerySet":
         """Those that a schedule or a person may poll now."""
-        return self.filter(instance__disabled=False, instance__events_enabled=True, instance__connection__problem="")
+        return self.filter(
+            instance__disabled=False,
+            instance__paused=False,
+            instance__events_enabled=True,
+            instance__connection__problem="",
+        )
 
     def due(self, now: datetime) -> "PollerQuerySet":
         return self.active().filter(next_poll_at__lte=now)
+
+    def late(self, now: datetime) -> "PollerQuerySet":
+        """Those that should have run and did not; `Poller.late_since` tells one poller's moment by the same rule."""
+        unfinished = Poll.objects.unfinished().filter(poller=models.OuterRef("pk"))
+        waits_in_vain = models.Exists(unfinished.stuck(now))
+        overdue = models.Q(next_poll_at__lt=now - LATE_AFTER) & ~models.Exists(unfinished)
+        return self.active().filter(waits_in_vain | overdue)
 
 
 class Poller(models.Model):
@@ -47,6 +61,16 @@ class Poller(models.Model):
         complete_ms = self.started_ms if self.checked_ms is None else self.checked_ms
         return timedelta(milliseconds=max(0, now_ms - complete_ms))
 
+    def late_since(self, newest: "Poll | None", now: datetime) -> datetime | None:
+        """When it should have run, where it did not; `newest` is its newest poll. Of an active poller only."""
+        if newest is not None and newest.status == Poll.Status.QUEUED:
+            since: datetime | None = newest.due_at
+        elif newest is not None and newest.status == Poll.Status.RUNNING:
+            since = newest.lease_until
+        else:
+            since = self.next_poll_at
+        return since if since is not None and since < now - LATE_AFTER else None
+
     @property
     def schedule_key(self) -> str:
         """What the poller's place within its interval is taken from."""
@@ -73,6 +97,12 @@ class Position(models.Model):
 class PollQuerySet(models.QuerySet["Poll"]):
     def unfinished(self) -> "PollQuerySet":
         return self.filter(status__in=[Poll.Status.QUEUED, Poll.Status.RUNNING])
+
+    def stuck(self, now: datetime) -> "PollQuerySet":
+        """Those that nobody takes, and those whose process is gone and that nobody ended."""
+        before = now - LATE_AFTER
+        queued = models.Q(status=Poll.Status.QUEUED, due_at__lt=before)
+        return self.filter(queued | models.Q(status=Poll.Status.RUNNING, lease_until__lt=before))
 
     def due(self, now: datetime) -> "PollQuerySet":
         """Those that wait to be run, their connection held by no one."""
@@ -106,7 +136,7 @@ class Poll(models.Model):
     holder = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     resume = models.JSONField(null=True, blank=True)  # where the next slice of a long poll goes on
-    # Of a backfill: {"from": ms, "dry_run": bool, "redeliver": bool}.
+    # Of a backfill: {"from": ms, "dry_run": bool, "redeliver": bool, "list": id, or "" for all}.
     backfill = models.JSONField(null=True, blank=True)
     repeated = models.PositiveIntegerField(default=0)  # of a backfill: versions that were stored before
     started_at = models.DateTimeField(null=True, blank=True)

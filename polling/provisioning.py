@@ -212,10 +212,15 @@ def _check_active(poller: Poller) -> None:
         raise PollRefused("The instance needs authentication.")
     if not instance.events_enabled:
         raise PollRefused("Events are not enabled for the instance.")
+    if instance.paused:
+        raise PollRefused("Polling is paused.")
 
 
-def backfill(poller: Poller, begin_ms: int, *, dry_run: bool, redeliver: bool) -> Poll:
-    """Queue a reading of everything since `begin_ms` (Act-On's clock). Raises PollRefused while a poll is there."""
+def backfill(poller: Poller, begin_ms: int, *, dry_run: bool, redeliver: bool, list_id: str = "") -> Poll:
+    """Queue a reading of everything since `begin_ms` (Act-On's clock), of one list where `list_id` names it.
+
+    Raises PollRefused while a poll is there.
+    """
     _check_active(poller)
     now = timezone.now()
     with transaction.atomic():
@@ -226,7 +231,7 @@ def backfill(poller: Poller, begin_ms: int, *, dry_run: bool, redeliver: bool) -
             trigger=Poll.Trigger.BACKFILL,
             queued_at=now,
             due_at=now,
-            backfill={"from": begin_ms, "dry_run": dry_run, "redeliver": redeliver},
+            backfill={"from": begin_ms, "dry_run": dry_run, "redeliver": redeliver, "list": list_id},
         )
         wake("polling.tasks.run_due_polls")
     return poll

@@ -79,6 +79,10 @@ def steps(run: Run) -> Generator[Call, Page, None]:
     if target.is_every_list:
         found = yield from _lists(run)
         names = {list_id: told for list_id, told in found.items() if run.configuration.lists.covers(list_id)}
+    if only := (run.poll.backfill or {}).get("list"):
+        if only not in names:
+            run.errors.append(f"list {only}: is not one that this poller covers")
+        names = {list_id: told for list_id, told in names.items() if list_id == only}
     positions = {row.list_id: row for row in run.poller.positions.all()}
     unreachable = 0
     for list_id, (name, modified_ms) in _resumed_first(names, run).items():

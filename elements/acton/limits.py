@@ -5,6 +5,8 @@ row, in one short transaction, so that they hold over all threads, processes and
 """
 
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -121,6 +123,33 @@ def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
             f"Act-On allows {TOKEN_CALLS_AN_HOUR} token calls an hour, and they are used up.",
             retry_after=(slot - now_ms) / 1000,
         )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How much of one of Act-On's three limits is used at a moment."""
+
+    name: str
+    used: int
+    most: int
+
+    @property
+    def is_near(self) -> bool:
+        return self.used * 10 >= self.most * 8
+
+
+def usage(budget: CallBudget, now: datetime) -> list[Usage]:
+    """What has been called within the last second, the last hour (token calls) and today (UTC)."""
+    now_ms = int(now.timestamp() * 1000)
+
+    def within(moments: list[int], window_ms: int) -> int:
+        return sum(now_ms - window_ms < moment <= now_ms for moment in moments)
+
+    return [
+        Usage("calls today", budget.day_calls if budget.day == now.astimezone(UTC).date() else 0, CALLS_A_DAY),
+        Usage("token calls in the last hour", within(budget.token_calls, HOUR_MS), TOKEN_CALLS_AN_HOUR),
+        Usage("calls in the last second", within(budget.recent_calls, 1000), CALLS_A_SECOND),
+    ]
 
 
 def slow_down(budget_id: int, retry_after: float | None) -> float:

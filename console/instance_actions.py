@@ -1,0 +1,90 @@
+"""What can be done to an instance at its page."""
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_POST
+
+from console import access, instances
+from console.access import PageRequest, admins_page, operators_page
+from events import inbound
+from instances.actions import set_enabled, set_paused
+from polling import provisioning
+
+
+def _wanted(request: PageRequest, name: str) -> bool:
+    """What the form says, `true` or `false`. Raises BadRequest for anything else."""
+    value = request.POST.get(name)
+    if value not in ("true", "false"):
+        raise BadRequest(f"{name} must be true or false.")
+    return value == "true"
+
+
+@require_POST
+@operators_page
+def paused(request: PageRequest, instance_id: int) -> HttpResponse:
+    instance = access.instance(request, instance_id)
+    pause = _wanted(request, "paused")
+    set_paused(instance, pause)
+    messages.success(
+        request,
+        f"{instance.name} is paused: nothing is polled until somebody resumes it. Its position is kept."
+        if pause
+        else f"{instance.name} is polled again, from where it was.",
+    )
+    return redirect("console:instance", instance.pk)
+
+
+@require_POST
+@operators_page
+def enabled(request: PageRequest, instance_id: int) -> HttpResponse:
+    instance = access.instance(request, instance_id)
+    enable = _wanted(request, "enabled")
+    set_enabled(instance, enable)
+    messages.success(
+        request,
+        f"{instance.name} is enabled. Polling goes on where it was."
+        if enable
+        else f"{instance.name} is disabled. It is not polled until it is enabled again; its position is kept.",
+    )
+    return redirect("console:instance", instance.pk)
+
+
+@require_POST
+@admins_page
+def token(request: PageRequest, instance_id: int) -> HttpResponse:
+    """The page, with the instance's token on it: shown when it is asked for, and noted in the audit log."""
+    instance = access.instance(request, instance_id)
+    return instances.shown(request, instance, token=instance.token)
+
+
+@require_POST
+@operators_page
+def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
+    instance = access.instance(request, instance_id)
+    try:
+        inbound.store_test(instance, timezone.now())
+    except inbound.TestRefused as refused:
+        messages.error(request, f"No test event was sent: {refused}")
+        return redirect("console:instance", instance.pk)
+    messages.success(request, "A test event is on its way; here it is shown with every attempt to deliver it.")
+    return redirect(f"{reverse('console:events')}?{urlencode({'instance': str(instance.pk), 'resource': 'test'})}")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@operators_page
+def delete(request: PageRequest, instance_id: int) -> HttpResponse:
+    """Asks for the name, and deletes the instance whose name was typed."""
+    instance = access.instance(request, instance_id)
+    typed = request.POST.get("name", "").strip()
+    if request.method == "POST" and typed == instance.name:
+        provisioning.delete(instance)
+        messages.success(request, f"{instance.name} was deleted, with its events and positions.")
+        return redirect("console:instances")
+    wrong = request.method == "POST"
+    context = {"instance": instance, "typed": typed, "wrong": wrong}
+    return render(request, "console/instance_delete.html", context, status=400 if wrong else 200)

@@ -1,0 +1,214 @@
+"""The sheet of an instance: its form with a pane a resource, as one of two spellings, and the API call that says it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from pydantic import ValidationError
+
+from api.bodies import InstanceChange
+from console import curl, instance_form
+from console.instance_form import InstanceForm, PollerForms
+from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
+from instances.models import Instance
+
+NEEDED = ("api_key", "api_secret", "oauth_callback_url")
+
+
+@dataclass
+class Sheet:
+    """`mode` is "form" or "json": how the pollers are written."""
+
+    form: InstanceForm
+    panes: Any
+    mode: str
+    instance: Instance | None
+    body: dict[str, Any] = field(default_factory=dict)
+    chosen: list[dict[str, Any]] = field(default_factory=list)
+    opened: str = ""  # the resource whose pane is open
+
+    @property
+    def cost(self) -> str:
+        pollers = self.body["configuration"].get(instance_form.POLLERS) or {}
+        minutes = self.body["configuration"].get("event.poller.refresh_interval")
+        return instance_form.cost_of(
+            int(minutes) if str(minutes or "").isdigit() else None, len(pollers) if isinstance(pollers, dict) else 1
+        )
+
+    @property
+    def json(self) -> str:
+        return instance_form.shown(self.body, new=self.instance is None)
+
+    @property
+    def curl(self) -> str:
+        return curl.send_instance(json.loads(self.json), self.instance)
+
+
+def blank(instance: Instance | None) -> Sheet:
+    """The sheet before anything was typed."""
+    return holding(instance_form.values_of(instance) if instance else {}, instance_form.panes_of(instance), instance)
+
+
+def holding(values: dict[str, Any], panes: list[dict[str, Any]], instance: Instance | None) -> Sheet:
+    """A sheet that is filled with these values, and for the rest with what a blank one holds."""
+    form = InstanceForm(initial=values, stored_host=instance.connection.host if instance else "")
+    values = {name: form.get_initial_for_field(each, name) for name, each in form.fields.items()} | values
+    return _sheet(form, PollerForms(initial=panes, prefix="p"), "form", instance, values, panes)
+
+
+def _sheet(
+    form: InstanceForm,
+    forms: Any,
+    mode: str,
+    instance: Instance | None,
+    values: dict[str, Any],
+    panes: list[dict[str, Any]],
+) -> Sheet:
+    pollers: Any = instance_form.pollers_of(panes)
+    if mode == "json":
+        pollers = _parsed(values.get("raw") or "")
+    if instance and not values.get("api_secret"):
+        values = values | {"api_secret": MASK}  # one that was left blank is the stored one
+    tags = instance_form.tags_of(str(values.get("tags") or ""), instance.tags if instance else [])
+    return Sheet(form, forms, mode, instance, instance_form.body_of(values, pollers, tags), panes)
+
+
+def _parsed(text: str) -> Any:
+    """What was typed as JSON; as text where it is none, so that the rules say what is wrong with it."""
+    try:
+        return json.loads(text, object_pairs_hook=_each_once)
+    except ValueError:
+        return text
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ. Raises ValueError: of two with one name the first would be lost without a word."""
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{twice!r} is there twice")
+    return dict(pairs)
+
+
+def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> Sheet:
+    """The sheet as it was sent, valid or not."""
+    form = InstanceForm(data, stored_host=instance.connection.host if instance else "")
+    forms = PollerForms(data, prefix="p")
+    form.is_valid()
+    values = {name: form.cleaned_data.get(name, form.data.get(name, "")) for name in form.fields}
+    panes = [{name: each[name].value() or "" for name in each.fields} for each in forms.forms]
+    sheet = _sheet(form, forms, "json" if data.get("mode") == "json" else "form", instance, values, panes)
+    sheet.opened = opened
+    return sheet
+
+
+def switched(data: QueryDict, sheet: Sheet) -> Sheet:
+    """The other spelling, holding what was typed in this one; it stays where the JSON cannot be read."""
+    changed = data.copy()
+    if sheet.mode == "form":
+        changed["mode"] = "json"
+        changed["raw"] = json.dumps(instance_form.pollers_of(sheet.chosen), indent=2)
+        return sent(changed, sheet.instance)
+    try:
+        given = json.loads(data.get("raw") or "{}", object_pairs_hook=_each_once)
+        if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
+            raise ValueError("it must be an object with one object a resource")
+    except ValueError as error:
+        sheet.form.add_error("raw", f"This is not JSON that the form can show: {error}")
+        return sheet
+    panes = {pane["resource"]: pane for pane in sheet.chosen}
+    shown = [
+        instance_form.pane_again(panes[resource], resource, entry)
+        if resource in panes
+        else instance_form.pane_of(resource, entry)
+        for resource, entry in given.items()
+    ]
+    shown += [pane | {"selected": ""} for pane in sheet.chosen if pane["resource"] not in given]
+    changed["mode"] = "form"
+    return sent(_with_panes(changed, shown), sheet.instance)
+
+
+def _with_panes(data: QueryDict, panes: list[dict[str, Any]]) -> QueryDict:
+    """The data of a form with these panes instead of its own."""
+    changed = data.copy()
+    for name in [name for name in changed if name.startswith("p-")]:
+        del changed[name]
+    changed["p-TOTAL_FORMS"], changed["p-INITIAL_FORMS"] = str(len(panes)), "0"
+    for number, pane in enumerate(panes):
+        for name, value in pane.items():
+            if value not in (False, ""):
+                changed[f"p-{number}-{name}"] = "on" if value is True else str(value)
+    return changed
+
+
+def added(data: QueryDict, sheet: Sheet) -> Sheet:
+    """One more pane, open, a copy of the last one."""
+    names = {pane["resource"] for pane in sheet.chosen}
+    last = sheet.chosen[-1] if sheet.chosen else instance_form.panes_of(None)[0]
+    number = next(number for number in range(2, 60) if f"{last['resource']}-{number}" not in names)
+    name = f"{last['resource']}-{number}"
+    copy = last | {"resource": name, "selected": True}
+    return sent(_with_panes(data, [*sheet.chosen, copy]), sheet.instance, opened=name)
+
+
+def is_accepted(sheet: Sheet) -> bool:
+    """Whether the API would take it; else its words stand beside the field."""
+    form = sheet.form
+    form.is_valid()
+    raw = sheet.body["configuration"]
+    for name in NEEDED:
+        if not raw.get(instance_form.KEYS[name]):
+            form.add_error(name, "This is needed.")
+    if raw.get("event.notification.enabled") and not raw.get(instance_form.POLLERS):
+        form.add_error("events_enabled", "Select at least one resource to poll.")
+    if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
+        form.add_error("further", problem)
+    panes_are_valid = sheet.mode == "json" or _panes_are_valid(sheet)
+    if form.errors or not panes_are_valid:
+        return False
+    try:
+        said = InstanceChange.model_validate({"name": sheet.body["name"], "tags": sheet.body.get("tags")})
+        instance_form.check(sheet.body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        form.add_error(str(first["loc"][0]), first["msg"].removeprefix("Value error, "))
+        return False
+    except ConfigurationError as error:
+        show(sheet, error)
+        return False
+    sheet.body |= {"name": said.name} | ({"tags": said.tags} if said.tags else {})
+    return True
+
+
+def _panes_are_valid(sheet: Sheet) -> bool:
+    valid = bool(sheet.panes.is_valid())
+    seen: set[str] = set()
+    for number, pane in enumerate(sheet.chosen):
+        if pane["selected"] and pane["resource"] in seen:
+            sheet.panes.forms[number].add_error("resource", "Another resource has this name.")
+            valid = False
+        seen |= {pane["resource"]} if pane["selected"] else set()
+    return valid
+
+
+def show(sheet: Sheet, error: ConfigurationError) -> None:
+    """Put what the API would say beside the field that it is about."""
+    name, number = instance_form.place_of(error, [pane["resource"] for pane in sheet.chosen])
+    if number is not None and sheet.mode == "form":
+        sheet.panes.forms[number].add_error(name, error.problem)
+    elif number is not None:
+        sheet.form.add_error("raw", f"{error.key.removeprefix('configuration.')}: {error.problem}")
+    else:
+        sheet.form.add_error(name or None, error.problem if name else f"{error.key}: {error.problem}")
+
+
+def whole(sheet: Sheet) -> dict[str, Any]:
+    """The configuration; of a stored instance, with nothing for each key that was emptied: merging removes it."""
+    raw: dict[str, Any] = sheet.body["configuration"]
+    if sheet.instance is None:
+        return raw
+    stored = instance_form.further_of(instance_form.values_of(sheet.instance))
+    emptied = dict.fromkeys([*instance_form.KEYS.values(), *stored])
+    if raw.get(SIGNATURE_KEY) == MASK:
+        del emptied[SIGNATURE_KEY]
+    return emptied | raw
