@@ -22,7 +22,12 @@ NOT_KEPT = ("api_secret", "csrfmiddlewaretoken", "action")
 
 
 def _render(request: PageRequest, sheet: Sheet, **more: object) -> HttpResponse:
-    context = {"sheet": sheet, "instance": sheet.instance, "others": transfer.others(request, sheet.instance)}
+    context = {
+        "sheet": sheet,
+        "instance": sheet.instance,
+        "here": request.path,
+        "others": transfer.others(request, sheet.instance),
+    }
     return render(request, "console/instance_form.html", context | more)
 
 

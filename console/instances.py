@@ -1,5 +1,6 @@
 """One instance: what it is, how far it was read, its last polls and events, and what waits."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Prefetch, QuerySet, Subquery
@@ -8,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import access, curl, event_log, overview, records, sparkline
+from console import access, curl, event_log, overview, polls, records, sparkline
 from console.access import PageRequest, page
 from elements.acton import limits
 from events import webhooks
@@ -33,18 +34,23 @@ def shown(request: PageRequest, instance: Instance, **more: Any) -> HttpResponse
     """The page of an instance; `token` among `more` shows it."""
     now = timezone.now()
     (summary,) = overview.of([instance], now, positions=True)
-    polls = _latest_polls(instance, summary)
+    latest = _latest_polls(instance, summary)
+    unfinished = [poll for poll in latest if poll.finished_at is None]
+    paused_until = instance.connection.budget.paused_until
     context = {
         "instance": instance,
         "overview": summary,
         "usage": limits.usage(instance.connection.budget, now),
-        "paused_until": instance.connection.budget.paused_until,
+        "paused_until": paused_until,
+        "is_slowed_down": paused_until is not None and paused_until > now,
+        "yesterday": now - timedelta(days=1),
         "configuration": {key: records.text(value) for key, value in sorted(masked(instance).items())},
-        "polls": polls[:LATEST_POLLS],
-        "unfinished": [poll for poll in polls if poll.finished_at is None],
-        "poll_chart": sparkline.of_polls(polls[::-1]),
+        "polls": latest[:LATEST_POLLS],
+        "unfinished": unfinished,
+        "watching": polls.watching(instance, [poll.pk for poll in unfinished]) if unfinished else "",
+        "poll_chart": sparkline.of_polls(latest[::-1]),
         "changes": event_log.with_deliveries(access.changes(request).filter(instance=instance))[:LATEST_EVENTS],
-        "waiting": _waiting(instance),
+        "waiting": list(_waiting(instance)),
         "webhook": _webhook(instance),
         "authorize_url_call": curl.authorize_url(instance.option("oauth.callback.url", "")),
         "authenticate_again_call": curl.authenticate_again(instance),

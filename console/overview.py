@@ -75,7 +75,7 @@ class InstanceOverview:
 def of(instances: Sequence[Instance], now: datetime, *, positions: bool = False) -> list[InstanceOverview]:
     """The overviews of these instances, in their order. Their connections must be loaded.
 
-    With `positions` each poller knows the first MOST_POSITIONS of its positions, and how many there are.
+    With `positions` each poller knows its `latest_positions`, at most MOST_POSITIONS, and its `position_count`.
     """
     pollers: dict[int, list[PollerOverview]] = defaultdict(list)
     for row in _pollers({instance.pk: instance for instance in instances}, now, positions=positions):
@@ -114,7 +114,7 @@ def _pollers(instances: dict[int, Instance], now: datetime, *, positions: bool) 
         count = Position.objects.filter(poller=OuterRef("pk")).order_by().values("poller").annotate(n=Count("pk"))
         shown = Position.objects.order_by("-position_ms", "pk")[:MOST_POSITIONS]
         rows = rows.annotate(position_count=Coalesce(Subquery(count.values("n")), 0))
-        rows = rows.prefetch_related(Prefetch("positions", queryset=shown))
+        rows = rows.prefetch_related(Prefetch("positions", queryset=shown, to_attr="latest_positions"))
     pollers = list(rows)
     polls = {poll.poller_id: poll for poll in Poll.objects.filter(pk__in=[row.newest for row in pollers if row.newest])}
     found = []

@@ -36,6 +36,11 @@ def _polls(instance: Instance) -> QuerySet[Poll]:
     return Poll.objects.filter(poller__instance=instance).select_related("poller")
 
 
+def watching(instance: Instance, polls: list[int]) -> str:
+    """Where these polls can be watched."""
+    return f"{reverse('console:watch', args=[instance.pk])}?{urlencode({'poll': polls}, doseq=True)}"
+
+
 @require_safe
 @page
 def watch(request: PageRequest, instance_id: int) -> HttpResponse:
@@ -50,11 +55,10 @@ def _watched(request: PageRequest, instance: Instance, ids: list[str]) -> HttpRe
     polls = list(_polls(instance).filter(pk__in=known).order_by("poller__resource", "pk"))
     if not polls:
         raise Http404
-    query = urlencode([("poll", str(poll.pk)) for poll in polls])
     context = {
         "instance": instance,
         "polls": polls,
-        "watching": f"{reverse('console:watch', args=[instance.pk])}?{query}",
+        "watching": watching(instance, [poll.pk for poll in polls]),
         "is_over": all(poll.finished_at is not None for poll in polls),
         "embedded": "HX-Request" in request.headers and request.headers.get("HX-Target") == "polling",
     }
@@ -73,19 +77,20 @@ def poll(request: PageRequest, instance_id: int) -> HttpResponse:
         pollers = pollers.filter(resource=resource)
         if not pollers:
             raise Http404
-    queued, refusals = [], []
+    queued: list[int] = []
+    refusals = []
     for poller in pollers:
         try:
-            queued.append(str(provisioning.poll_now(poller).pk))
+            queued.append(provisioning.poll_now(poller).pk)
         except PollRefused as refused:
             refusals.append(f"{poller.resource} is not polled now: {refused}")
     if "HX-Request" in request.headers and queued and not refusals:
-        return _watched(request, instance, queued)
+        return _watched(request, instance, [str(pk) for pk in queued])
     for refusal in refusals or ([] if queued else ["Nothing is polled: the configuration names no resource."]):
         messages.error(request, refusal)
     to = reverse("console:instance", args=[instance.pk])
     if queued:
-        to = f"{reverse('console:watch', args=[instance.pk])}?{urlencode([('poll', each) for each in queued])}"
+        to = watching(instance, queued)
     response = redirect(to)
     if "HX-Request" in request.headers:
         response.status_code, response["HX-Redirect"] = 200, to
@@ -111,7 +116,7 @@ def backfill(request: PageRequest, instance_id: int) -> HttpResponse:
     except (ValueError, PollRefused) as error:
         messages.error(request, f"{poller.resource} is not read again: {error}")
         return redirect("console:instance", instance.pk)
-    return redirect(f"{reverse('console:watch', args=[instance.pk])}?poll={queued.pk}")
+    return redirect(watching(instance, [queued.pk]))
 
 
 def _begin_ms(sent: Any) -> int:

@@ -41,6 +41,11 @@ class Sheet:
         return instance_form.shown(self.body, new=self.instance is None)
 
     @property
+    def variables(self) -> list[str]:
+        """Of the shell, in `curl`."""
+        return curl.variables(json.loads(self.json))
+
+    @property
     def curl(self) -> str:
         return curl.send_instance(json.loads(self.json), self.instance)
 

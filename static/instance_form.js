@@ -1,4 +1,4 @@
-// What the form does without the server: the slider and the number agree, keys are made up.
+// What the form does without the server: the slider and the number agree, keys are made up, a pane bears its name.
 "use strict";
 
 function byId(id) {
@@ -28,4 +28,12 @@ generate.addEventListener("click", () => {
   const field = byId("id_signature_key");
   field.value = newKey();
   field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+document.addEventListener("input", (event) => {
+  const pane = event.target.name?.endsWith("-resource") && event.target.closest(".pane");
+  if (pane) {
+    pane.querySelectorAll(".pane-name").forEach((name) => {
+      name.textContent = event.target.value;
+    });
+  }
 });

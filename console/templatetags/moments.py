@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -31,8 +32,31 @@ def utc_ms(milliseconds: int | None) -> SafeString | str:
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    machine = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return format_html('<time datetime="{}">{} <small>UTC</small></time>', machine, text)
+    return format_html('<time datetime="{}">{} <small>UTC</small></time>', _machine(moment), text)
+
+
+def _machine(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """A moment as its distance from now, `3 min ago` or `in 3 min`; the moment itself, in UTC, on hover."""
+    if moment is None:
+        return ""
+    moment = moment.astimezone(UTC)
+    distance = timezone.now() - moment
+    words = f"{span(distance)} ago" if distance >= timedelta(0) else f"in {span(-distance)}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', _machine(moment), f"{moment:%F %T} UTC", words)
+
+
+@register.filter
+def moment_of(milliseconds: int | None) -> datetime | None:
+    """Epoch milliseconds as a moment; None where no calendar holds it."""
+    try:
+        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 @register.filter

@@ -7,7 +7,6 @@ row, in one short transaction, so that they hold over all threads, processes and
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -140,15 +139,15 @@ class Usage:
 
 def usage(budget: CallBudget, now: datetime) -> list[Usage]:
     """What has been called within the last second, the last hour (token calls) and today (UTC)."""
-    now_ms = int(now.timestamp() * 1000)
+    now_ms = int((now.timestamp() - steady.moved_s(budget.clock)) * 1000)
 
     def within(moments: list[int], window_ms: int) -> int:
         return sum(now_ms - window_ms < moment <= now_ms for moment in moments)
 
     return [
-        Usage("calls today", budget.day_calls if budget.day == now.astimezone(UTC).date() else 0, CALLS_A_DAY),
-        Usage("token calls in the last hour", within(budget.token_calls, HOUR_MS), TOKEN_CALLS_AN_HOUR),
-        Usage("calls in the last second", within(budget.recent_calls, 1000), CALLS_A_SECOND),
+        Usage("Calls today", budget.day_calls if budget.day == now.astimezone(UTC).date() else 0, CALLS_A_DAY),
+        Usage("Token calls in the last hour", within(budget.token_calls, HOUR_MS), TOKEN_CALLS_AN_HOUR),
+        Usage("Calls in the last second", within(budget.recent_calls, 1000), CALLS_A_SECOND),
     ]
 
 

@@ -49,9 +49,9 @@ def test_the_list_shows_what_an_instance_is(browser: Client, member: User) -> No
         "polling",
         "Live",
         "https://mycoolapp.com/events",
-        "2031-05-06 07:08:09 <small>UTC",
-        "2030-01-02 03:04:05 <small>UTC",
-        '<td data-label="Events in 24 h" class="number">1</td>',
+        'title="2031-05-06 07:08:09 UTC"',
+        'title="2030-01-02 03:04:05 UTC"',
+        "1 in 24 hours",
     ):
         assert shown in text
 
@@ -139,8 +139,9 @@ def test_poll_now_queues_each_resource(browser: Client, member: User) -> None:
     row = rows.instance(member)
     pollers = [rows.poller(row, "contacts"), rows.poller(row, "optouts")]
     text = browser.post(f"{LIST}/{row.pk}/poll", follow=True).content.decode()
-    assert "A poll of contacts is queued" in text
-    assert "A poll of optouts is queued" in text
+    assert "contacts" in text
+    assert "optouts" in text
+    assert "It waits for a worker" in text
     for poller in pollers:
         poll = poller.polls.get()
         assert (poll.trigger, poll.status) == (Poll.Trigger.MANUAL, Poll.Status.QUEUED)
