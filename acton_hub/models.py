@@ -1,4 +1,4 @@
-"""What the processes of the hub tell each other through the database: signs of life, and who holds which office."""
+"""What the processes of the hub tell each other through the database: signs of life, who holds which office, counts."""
 
 import os
 import socket
@@ -83,3 +83,17 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} held by {self.holder}"
+
+
+class Tally(models.Model):
+    """So much was added to what is counted under a name; many rows of one name are one count (acton_hub.tallies)."""
+
+    series = models.CharField(max_length=60)
+    label = models.CharField(max_length=100, blank=True)
+    amount = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.series} {self.label}: {self.amount}"

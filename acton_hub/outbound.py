@@ -83,11 +83,20 @@ def is_local_name(host: str) -> bool:
     return _LOCAL_NAME.fullmatch(host) is not None
 
 
+def unmapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one only wraps."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def is_within(address: Address, networks: list[Network]) -> bool:
+    return any(unmapped(address) in network for network in networks)
+
+
 def is_allowed(address: Address, allowed: list[Network]) -> bool:
     """Whether a callback may go there: anywhere public, and to private networks that `allowed` names."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if any(address in network for network in allowed):
+    address = unmapped(address)
+    if is_within(address, allowed):
         return True
     return address.is_global and not address.is_multicast and not any(address in network for network in DENIED)
 

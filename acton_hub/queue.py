@@ -114,13 +114,17 @@ def _is(package: Any, task: str, args: tuple[Any, ...]) -> bool:
     return bool(waiting["func"] == task and tuple(waiting["args"]) == args)
 
 
+def depth() -> int | None:
+    """How many wake-ups no worker has taken yet; None where the queue does not answer."""
+    try:
+        return int(get_broker().queue_size())
+    except AWAY:
+        return None
+
+
 def is_there() -> bool:
     """Whether the queue answers."""
-    try:
-        get_broker().queue_size()
-    except AWAY:
-        return False
-    return True
+    return depth() is not None
 
 
 class Heart:

@@ -29,6 +29,10 @@ ACTON_API_URL = e.read("ACTON_API_URL", e.http_url, "sandbox" if SANDBOX_ENABLED
 ACTON_API_HOSTS: list[str] = e.read("ACTON_API_HOSTS", e.http_urls, [])
 ACTON_DATE_UNIT = e.read("ACTON_DATE_UNIT", e.one_of("ms", "s"), "ms")
 OUTBOUND_ALLOW_PRIVATE: list[e.Network] = e.read("OUTBOUND_ALLOW_PRIVATE", e.networks, [])
+# Who may read `/metrics`: from these networks, or with that token as Bearer.
+METRICS_ALLOW: list[e.Network] = e.read("METRICS_ALLOW", e.networks, e.networks("127.0.0.0/8,::1/128"))
+METRICS_TOKEN = e.read("METRICS_TOKEN", e.text, "", secret=True)
+METRICS_BY_INSTANCE = e.read("METRICS_BY_INSTANCE", e.boolean, False)
 EVENT_RETENTION_DAYS = e.read("EVENT_RETENTION_DAYS", e.whole_number(1, 3650), 7)
 POLL_OVERLAP_SECONDS = e.read("POLL_OVERLAP_SECONDS", e.whole_number(0, 86400), 60)
 BOOTSTRAP_ADMIN_EMAIL = e.read("BOOTSTRAP_ADMIN_EMAIL", e.email_address, "admin@localhost")
@@ -61,6 +65,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "acton_hub.request_times.middleware",
     "acton_hub.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

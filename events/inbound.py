@@ -13,6 +13,7 @@ from hashlib import sha256
 from django.db import transaction
 from django.db.models import Max
 
+from acton_hub import tallies
 from acton_hub.queue import wake
 from events import notification_body, recording, webhooks
 from events.changes import NewChange
@@ -75,6 +76,8 @@ def arrange(now: datetime) -> int:
         sequences.store()
         for instance, found in of_instance.items():
             _tell(instance, found, now)
+        stored = [change for found in of_instance.values() for _, change in found]
+        tallies.add(*recording.counted(stored, "outside", len(stored)))
     return len(events)
 
 

@@ -254,6 +254,12 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="delivery_due"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="delivery_leased"),
+            # What did not go well, for `/metrics`; deliveries that are accepted at once never enter it.
+            models.Index(
+                fields=["status", "created_at"],
+                condition=Q(status="retry") | Q(status="queued"),  # SQLite sees through OR, not through IN
+                name="delivery_held_up",
+            ),
         ]
 
     def __str__(self) -> str:

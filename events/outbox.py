@@ -8,6 +8,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Organization
+from acton_hub import tallies
 from acton_hub.queue import wake
 from events import retry
 from events.allowance import Allowance
@@ -37,6 +38,13 @@ class Outcome:
     @property
     def accepted(self) -> bool:
         return self.status_code is not None and 200 <= self.status_code < 300
+
+    @property
+    def word(self) -> str:
+        """One word for how it went, as the metrics count it."""
+        if self.status_code is None:
+            return "timed_out" if self.timed_out else "unreachable"
+        return "accepted" if self.accepted else "refused"
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,17 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         Delivery.objects.bulk_update([delivery for delivery, _ in refused], SETTLED_FIELDS)
         _mark_hosts(settled, now)
         _mark_subscriptions(accepted, [delivery for delivery, _ in refused], now)
+        tallies.add(*_counted(settled, now))
+
+
+def _counted(settled: list[tuple[Delivery, Outcome]], now: datetime) -> list[tallies.Amounts]:
+    """What the metrics count of these."""
+    accepted = [delivery for delivery, outcome in settled if outcome.accepted]
+    return [
+        tallies.Amounts(("attempts", outcome.word) for _, outcome in settled),
+        tallies.Amounts(("deliveries", "accepted" if each.accepted else row.status) for row, each in settled),
+        tallies.observed("delivery_seconds", ((now - delivery.created_at).total_seconds() for delivery in accepted)),
+    ]
 
 
 def _attempt(delivery: Delivery, outcome: Outcome) -> Attempt:

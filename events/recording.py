@@ -6,6 +6,7 @@ The caller's transaction holds it all, and its own position with it (DESIGN prom
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from acton_hub import tallies
 from acton_hub.queue import wake
 from events import notification_body
 from events.changes import NewChange, Remembered
@@ -101,6 +102,13 @@ def record(
         [(event, batch, event.provider_data) for event, batch in zip(events, batches, strict=True)],
         now,
     )
+    tallies.add(*counted(changes, "poll", len(events)))
+
+
+def counted(changes: Iterable[NewChange], origin: str, events: int) -> list[tallies.Amounts]:
+    """What the metrics count of changes that are stored in so many events."""
+    by_type = tallies.Amounts(("changes", str(change.event_type)) for change in changes)
+    return [by_type, tallies.count("events", origin, events)]
 
 
 def change_row(

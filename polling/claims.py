@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
+from acton_hub import tallies
 from elements.models import Connection
 from polling.models import Poll, Poller
 from polling.run import LEASE
@@ -49,9 +51,21 @@ def _lease_poll(poll: Poll, holder: str, now: datetime) -> bool:
 
 
 def _refuse(poll: Poll, now: datetime) -> None:
-    Poll.objects.filter(pk=poll.pk, status=Poll.Status.QUEUED).update(
+    if Poll.objects.filter(pk=poll.pk, status=Poll.Status.QUEUED).update(
         status=Poll.Status.FAILED, error=NOT_ACTIVE, finished_at=now
-    )
+    ):
+        tallies.add(*counted(poll, Poll.Status.FAILED))
+
+
+def counted(poll: Poll, status: str) -> list[tallies.Amounts]:
+    """What the metrics count of a poll that has just ended so."""
+    took = [(timezone.now() - poll.started_at).total_seconds()] if poll.started_at else []
+    return [
+        tallies.count("polls", str(status)),
+        tallies.observed("poll_seconds", took),
+        tallies.count("records_read", amount=poll.records_read),
+        tallies.count("records_skipped", amount=poll.records_skipped),
+    ]
 
 
 def prune(now: datetime) -> int:

@@ -11,12 +11,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from acton_hub import queue
+from acton_hub import queue, tallies
 from acton_hub.models import Lease
 from elements.acton import connections
 from elements.models import Connection
 from events.models import Delivery, Event, EventStatus
-from polling import schedule, setback
+from polling import claims, schedule, setback
 from polling.models import Poll, Poller
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ def fail_abandoned(now: datetime) -> None:
             )
             if ended:
                 logger.warning("poll never ended poll=%s poller=%s", poll.pk, poll.poller_id)
+                tallies.add(*claims.counted(poll, Poll.Status.FAILED))
                 Poller.objects.filter(pk=poll.poller_id).update(
                     failures=F("failures") + 1,
                     next_poll_at=schedule.after_failure(poll.poller.failures + 1, poll.poller.interval, 0, now),
@@ -84,6 +85,8 @@ def queue_due_pollers(now: datetime) -> None:
             [Poll(poller=poller, trigger=Poll.Trigger.SCHEDULE, queued_at=now, due_at=now) for poller in due],
             ignore_conflicts=True,  # one that is queued or running already serves as well
         )
+        late = [(now - poller.next_poll_at).total_seconds() for poller in due]
+        tallies.add(tallies.observed("dispatch_lateness_seconds", late))
         for poller in due:
             poller.next_poll_at = schedule.next_poll(poller.schedule_key, poller.interval, now)
             poller.scheduled_at = now

@@ -13,13 +13,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from acton_hub import tallies
 from acton_hub.stopping import stopping
 from elements.acton import connections, limits
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
 from elements.acton.resources import Access, Page
 from elements.models import Connection
 from instances.configuration import ConfigurationError
-from polling import configuration, run, schedule
+from polling import claims, configuration, run, schedule
 from polling.fetching import Bookmark, Call
 from polling.models import Poll, Poller
 from polling.order import Order
@@ -218,6 +219,8 @@ def _close(state: Run, status: str, error: str) -> bool:
         events_created=poll.events_created,
         records_skipped=poll.records_skipped,
     )
+    if held:
+        tallies.add(*claims.counted(poll, status))
     return bool(held)
 
 

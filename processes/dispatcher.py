@@ -11,6 +11,7 @@ from django.db import connections
 from django.utils import timezone
 from django_q.models import Schedule
 
+from acton_hub import tallies
 from acton_hub.kernel import is_alive
 from acton_hub.models import Heartbeat, Lease
 from acton_hub.stopping import stopping
@@ -22,6 +23,7 @@ OFFICE = "dispatcher"
 TERM = timedelta(seconds=5)
 TICK_S = 1.0
 BEAT_EVERY = 2  # ticks
+ADD_UP_EVERY = 10  # ticks
 LONGEST_PAUSE_S = 30.0
 FORGET_AFTER = timedelta(hours=1)
 BACKSTOP = "dispatch backstop"
@@ -81,6 +83,8 @@ def tick(name: str, number: int) -> None:
             Heartbeat.objects.beat(cluster.name_of(vitals.cluster_pid()))
     if Lease.objects.acquire(OFFICE, name, TERM):
         dispatch()
+        if number % ADD_UP_EVERY == 0:
+            tallies.add_up()
 
 
 def leave(name: str) -> None:

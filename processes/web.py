@@ -11,7 +11,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
-from acton_hub import queue
+from acton_hub import queue, request_times
 from acton_hub.kernel import die_with_parent, name_process
 
 logger = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "loglevel": "warning",
             "control_socket_disable": True,
             "post_fork": _begin_serving,
+            "worker_exit": _end_serving,
         }.items():
             self.cfg.set(key, value)
 
@@ -76,6 +77,11 @@ def _begin_serving(arbiter: Any, worker: Any) -> None:
     die_with_parent(worker.ppid)
     name_process("hub-web-serving")
     queue.gather_wake_ups()
+    request_times.begin_writing()
+
+
+def _end_serving(arbiter: Any, worker: Any) -> None:
+    request_times.write()
 
 
 def serve(descriptor: int) -> None:

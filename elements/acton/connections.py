@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Organization
+from acton_hub import tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton import client, limits
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
@@ -234,11 +235,13 @@ def _refresh(connection: Connection, refused: str) -> str:
         )
     except NeedsAuthentication as error:
         mark_refused(connection, error)
+        tallies.add(tallies.count("refreshes", "refused"))
         raise
     except Throttled as error:
         if error.status is not None:
             limits.slow_down(connection.budget_id, error.retry_after or None)
         _give_back_lease(connection)
+        tallies.add(tallies.count("refreshes", "failed"))
         alive = connection.access_token != refused and not connection.expires_within(
             timedelta(seconds=30), timezone.now()
         )
@@ -247,9 +250,11 @@ def _refresh(connection: Connection, refused: str) -> str:
         raise
     except ActOnError:
         _give_back_lease(connection)
+        tallies.add(tallies.count("refreshes", "failed"))
         raise
     _take_tokens(connection, answer)
     _store_tokens(connection)
+    tallies.add(tallies.count("refreshes", "succeeded"))
     logger.info("refreshed connection=%s generation=%s", connection.pk, connection.generation)
     return connection.access_token
 

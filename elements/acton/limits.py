@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from acton_hub import steady
+from acton_hub import steady, tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton.exceptions import Throttled
 from elements.models import CallBudget
@@ -102,6 +102,7 @@ def reserve_call(budget_id: int, *, wait_s: float) -> float:
         budget.recent_calls = [*recent, slot][-CALLS_A_SECOND:]
         budget.day, budget.day_calls = today, used + 1
         budget.save(update_fields=[*MOMENTS, "day_calls"])
+        tallies.add(tallies.count("acton_calls", "api"))
     return began + (slot - now_ms) / 1000
 
 
@@ -117,6 +118,7 @@ def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
         slot = next_slot(recent, now_ms, TOKEN_CALLS_AN_HOUR - keep, HOUR_MS)
         budget.token_calls = [*recent, now_ms][-TOKEN_CALLS_AN_HOUR:] if slot <= now_ms else recent
         budget.save(update_fields=MOMENTS)
+        tallies.add(tallies.count("acton_calls", "token", int(slot <= now_ms)))
     if slot > now_ms:
         raise Throttled(
             f"Act-On allows {TOKEN_CALLS_AN_HOUR} token calls an hour, and they are used up.",
@@ -162,6 +164,7 @@ def slow_down(budget_id: int, retry_after: float | None) -> float:
         budget.throttled += 1
         budget.paused_until = timezone.now() + timedelta(seconds=pause)
         budget.save(update_fields=[*MOMENTS, "throttled"])
+        tallies.add(tallies.count("acton_throttled"))
     return pause
 
 
