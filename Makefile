@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 # Two that start at the same time from one checkout must not both install: one waits, and finds it done.
 LOCKED := $(if $(shell command -v flock),flock Makefile)
 # Run with SQLite only: what has no database of the hub in it, or a server of its own, or asks for SQLite.
-ONCE := sandbox browser processes/test_postgres.py processes/test_redis.py processes/test_start.py
+ONCE := sandbox browser end_to_end/test_snippets.py processes/test_postgres.py processes/test_redis.py processes/test_start.py
 # Most tests wait for processes rather than compute.
 SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help bench run test test-chaos test-fast lint format lock browser install install-dev
+.PHONY: help bench run test test-chaos test-fast lint format lock browser node install install-dev
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,7 @@ help: ## List the targets.
 run: install ## Run the hub with its sandbox on http://127.0.0.1:8000; Ctrl-C stops it. Settings: see .env.example.
 	@exec $(BIN)/python manage.py start --with-parent --settings=acton_hub.settings_local
 
-test: install-dev browser lint ## Check everything: style, types, migrations, and all tests, on SQLite and on PostgreSQL with Redis.
+test: install-dev browser node lint ## Check everything: style, types, migrations, and all tests, on SQLite and on PostgreSQL with Redis.
 	@$(BIN)/python manage.py check --settings=tests.settings
 	@$(BIN)/python manage.py makemigrations --check --dry-run --settings=tests.settings
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
@@ -58,6 +58,14 @@ browser: ## See to a Chromium for the browser tests; installed only on CI, as ro
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	elif [ "$(CI)" = true ]; then echo "Chromium is missing: install it, the browser tests need it." >&2; exit 1; \
 	else echo "Chromium is missing: the browser tests are skipped."; fi
+
+node: ## See to a Node for the programs of the help pages; installed only on CI, as root, with apt-get.
+	@if command -v node >/dev/null; then :; \
+	elif [ "$(CI)" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Node ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs >/dev/null; \
+	elif [ "$(CI)" = true ]; then echo "Node is missing: install it, a test needs it." >&2; exit 1; \
+	else echo "Node is missing: the test of the help pages’ programs is skipped."; fi
 
 install: ## Make .venv with what the hub needs to run.
 	@$(INSTALL) $(VENV)/installed

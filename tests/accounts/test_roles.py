@@ -92,6 +92,8 @@ CONSOLE = {
     "member_password": Role.ADMIN,
     "remove_member": Role.ADMIN,
     "help": Role.VIEWER,
+    "connect": Role.VIEWER,
+    "signature": Role.VIEWER,
 }
 # Served beside API and console: Django's own admin (for staff), the landing page of OAuth, the sandbox.
 OTHERS = {"console", "console/admin/login/", "sandbox"}  # redirects
