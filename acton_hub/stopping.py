@@ -14,6 +14,12 @@ def stopping() -> bool:
     return _flag[0] == 1
 
 
+def anew() -> None:
+    """This process and what it forks from now on have a flag of their own, not raised; to be called in a fork."""
+    global _flag
+    _flag = mmap.mmap(-1, 1)
+
+
 def begin() -> None:
     """Tell this process and all that it has forked."""
     _flag[0] = 1

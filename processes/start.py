@@ -2,18 +2,18 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from processes import children, supervision
+from accounts.bootstrap import Bootstrapped
+from processes import children, supervision, web, worker
+from processes.preparation import prepare
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 9.5
@@ -22,24 +22,22 @@ LONGEST_ASK_S = 1.0
 ANSWER_WITHIN_S = 2.0  # a connection to a web server that has died waits in the socket that is held here
 
 
-def manage(*arguments: str, descriptor: int | None = None) -> Callable[[], None]:
-    """Become `manage.py` with these arguments, in a child just forked; the listening socket goes along."""
-
-    def run() -> None:
-        if descriptor is not None:
-            os.set_inheritable(descriptor, True)
-        os.execv(sys.executable, [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments])  # noqa: S606
-
-    return run
+def prepared() -> Bootstrapped:
+    """Prepare in a process of its own: migrating fills memory that this one would keep as long as the hub runs."""
+    with ProcessPoolExecutor(1, get_context("fork")) as apart:
+        return apart.submit(prepare).result()
 
 
 def members(listener: socket.socket) -> list[supervision.Child]:
-    """The two children. The socket stays here, so that connections wait while a web server is started again."""
-    descriptor = listener.fileno()
-    web = manage("web", "--descriptor", str(descriptor), descriptor=descriptor)
+    """The two children. The socket stays here, so that connections wait while a web server is started again.
+
+    They are forked and share with this process what it has loaded.
+    """
     return [
-        supervision.Child("web", lambda: children.fork(web, "hub-web", signal.SIGTERM)),
-        supervision.Child("worker", lambda: children.fork(manage("worker"), "hub-worker", signal.SIGTERM)),
+        supervision.Child(
+            "web", lambda: children.fork(lambda: web.serve(listener.fileno()), "hub-web", signal.SIGTERM)
+        ),
+        supervision.Child("worker", lambda: children.fork(worker.work, "hub-worker", signal.SIGTERM)),
     ]
 
 

@@ -19,6 +19,12 @@ _SLOTS_AT = _PID_AT + _CLUSTER_PID.size
 _memory = mmap.mmap(-1, _SLOTS_AT + _SLOTS * _SLOT.size)
 
 
+def anew() -> None:
+    """This process and what it forks from now on share memory of their own, without a sign yet."""
+    global _memory
+    _memory = mmap.mmap(-1, _SLOTS_AT + _SLOTS * _SLOT.size)
+
+
 def _write_beat(index: int) -> None:
     struct.pack_into("=d", _memory, index * 8, time.monotonic())
 

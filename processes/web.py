@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
-from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
 from acton_hub import queue, request_times
 from acton_hub.kernel import die_with_parent, name_process
+from processes import preloading
 
 logger = logging.getLogger(__name__)
 THREADS = 32
@@ -51,6 +51,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"fd://{self._descriptor}",
             "backlog": BACKLOG,
             "workers": 1,
+            "preload_app": True,
             "worker_class": "gthread",
             "threads": THREADS,
             "timeout": 60,  # for the process, whose main thread has little to do; requests may take longer
@@ -66,10 +67,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(key, value)
 
     def load(self) -> WSGIHandler:
-        """Views included, so that what cannot be imported ends the start, and no request waits for the import."""
+        """In the master, for the process that serves to share it."""
         from acton_hub.wsgi import application
 
-        _ = get_resolver().url_patterns
+        preloading.load_views()
         return application
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,17 @@ def test_what_is_set_to_nothing_wins_over_what_a_local_run_switches_on(new_hub: 
         "shell", "-v", "0", "-c", "from django.conf import settings as s; print(s.OUTBOUND_ALLOW_PRIVATE)"
     )
     assert printed.stdout == "[]\n"
+
+
+def test_its_processes_share_what_they_have_loaded(hub: RunningHub) -> None:
+    wait_until(hub.is_whole, 10, "all processes")
+    shared, each = (
+        sum(
+            int(line.split()[1])
+            for pid in hub.processes()
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            if line.startswith(f"{name}:")
+        )
+        for name in ("Pss", "Rss")
+    )
+    assert shared < each / 3

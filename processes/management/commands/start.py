@@ -9,8 +9,7 @@ from django.db import connections
 
 from accounts.bootstrap import Bootstrapped
 from acton_hub.kernel import die_with_parent, name_process
-from processes import children, start, supervision, web
-from processes.preparation import prepare
+from processes import children, preloading, start, supervision, web
 
 
 class Command(BaseCommand):
@@ -26,7 +25,9 @@ class Command(BaseCommand):
         if options["with_parent"]:
             die_with_parent(os.getppid(), children.STOP)
         listener = web.listen(settings.HOST, settings.PORT)
-        bootstrapped = prepare()
+        preloading.load_views()
+        preloading.load_tasks()
+        bootstrapped = start.prepared()
         connections.close_all()  # before anything is forked
         running = start.members(listener)
         for child in running:

@@ -1,12 +1,8 @@
-import multiprocessing
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connections
 
-from acton_hub import stopping
-from acton_hub.kernel import name_process
-from processes import children, cluster, dispatcher, supervision, vitals
+from processes import worker
 
 
 class Command(BaseCommand):
@@ -14,16 +10,4 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        children.take_signals()
-        name_process("hub-worker")
-        multiprocessing.set_start_method("fork", force=True)  # django-q2 hands its queues down by fork
-        connections.close_all()
-        members = [
-            supervision.Child("dispatcher", dispatcher.launch, vitals.last_dispatcher_beat),
-            supervision.Child("cluster", cluster.launch, cluster.last_sign),
-        ]
-        for child in members:
-            child.start()
-        supervision.watch(members)
-        stopping.begin()
-        supervision.stop(members, supervision.GRACE_S)
+        worker.work()
