@@ -18,6 +18,7 @@ from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+USER_AGENT = "acton-hub"
 TIMEOUT_S = (5.0, 15.0)  # to connect, for the answer
 # What `is_global` takes for public although it leads inside, or to another machine than it says.
 DENIED = [
@@ -137,7 +138,7 @@ def session() -> requests.Session:
     guarded: requests.Session = HTTPSession(
         Config(
             ip_filter_enable=True, ip_filter_allow_loopback_ips=False, never_redirect=True,
-            default_timeout=TIMEOUT_S, user_agent_override="acton-hub",
+            default_timeout=TIMEOUT_S, user_agent_override=USER_AGENT,
         )
     )  # fmt: skip
     guarded.trust_env = False

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
+from acton_hub import outbound
 from elements.acton import connections
+from events.delivery import Letter
 from instances.configuration import MASK
 from instances.models import Instance
 
@@ -87,6 +89,21 @@ def _variable(key: str) -> str:
 def authenticate_again(instance: Instance) -> str:
     """`PATCH /instances/{id}` with a new code: what was configured, and every position, stays."""
     return _call("PATCH", f"/instances/{instance.pk}", {"providerData": {"code": "THE_NEW_CODE"}})
+
+
+def deliver(letter: Letter) -> str:
+    """The call that an attempt is: the same bytes, with the same headers.
+
+    The body goes in by a pipe: the shell's own `printf` takes any length, an argument of curl's does not. Where the
+    callback wants basic authorization, its password is a variable of the shell.
+    """
+    headers = {"User-Agent": outbound.USER_AGENT} | letter.headers
+    options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
+    if letter.basic:
+        options.append(f'-u {shlex.quote(letter.basic[0])}:"$CALLBACK_PASSWORD"')
+    body = shlex.quote(letter.body.decode())
+    lines = [f"printf %s {body} | curl {shlex.quote(letter.url)}", *options, "--data-binary @-"]
+    return " \\\n  ".join(lines)
 
 
 def _call(method: str, path: str, body: dict[str, Any]) -> str:

@@ -1,21 +1,24 @@
-"""The event log: one row a change; and one change with everything that came of it."""
+"""The event log: one row a change, filtered, page by page; and the rows that come in while somebody looks."""
 
-from django.contrib import messages
-from django.db.models import Prefetch, QuerySet
-from django.db.models.functions import Length, Substr
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from console import access, event_filter, paging, records
-from console.access import PageRequest, operators_page, page
-from events import outbox, signing
-from events.models import Attempt, Change, Delivery, Notification
-from instances.configuration import MASK
+from console import event_filter, paging
+from console.access import PageRequest, page
+from console.event_search import Search
+from events.models import Change
 
-TAIL_ROWS = 100
-RESPONSE_HEAD = 2000  # characters of an answer that are shown
+TAIL_ROWS = 200
+UNSETTLED_ROWS = 100
+# Ids are given before a transaction commits: one that is missing may still come, for so long.
+COMES_WITHIN = timedelta(seconds=60)
+LOOKED_BACK = 1000  # rows
+LOOKED_AHEAD = 5000
 LARGE = (
     "record",
     "previous",
@@ -42,79 +45,75 @@ def with_deliveries(changes: QuerySet[Change]) -> QuerySet[Change]:
 @require_safe
 @page
 def listing(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
     form = event_filter.of(request)
-    if "instance" in form.errors:
-        raise Http404
-    rows = paging.newest_first(request, with_deliveries(form.apply(access.changes(request))))
-    filtered = any(request.GET.get(name) for name in form.fields)
-    context = {"form": form, "page": rows, "filtered": filtered, "query": _filters(request)}
-    if not rows.newest and not form.errors:
-        context["tail_after"] = rows.rows[0].pk if rows.rows else 0
+    if not form.is_valid():
+        if "instance" in form.errors:
+            raise Http404
+        return render(request, "console/event_log.html", {"form": form, "page": paging.Page([]), "filtered": True})
+    # Before the rows are read: what commits between the two is in one of them at least.
+    known = known_up_to(list(_ids().order_by("-pk")[:LOOKED_BACK])[::-1], now)
+    search = Search(form)
+    found = paging.page(
+        request, lambda most, before, after: search.ids(most, before=before, after=after), lambda pk: pk
+    )
+    context = {
+        "form": form,
+        "page": found,
+        "changes": with_deliveries(Change.objects.filter(pk__in=found.rows)) if found.rows else [],
+        "count": search.count(len(found.rows) if found.is_whole else None),
+        "filtered": form.is_filtered,
+        "query": paging.query_of(request),
+        "tail_after": None if found.newest else known,
+        "spans": event_filter.links(request),
+    }
     return render(request, "console/event_log.html", context)
 
 
 @require_safe
 @page
 def tail(request: PageRequest) -> HttpResponse:
-    """What came in after the change that `after` names, as rows to be put on top; the next call names the newest."""
+    """What passes the filter and came in after the change that `after` names, and the rows that `unsettled` names as
+    they are now; the header Tail-After tells what to ask for next.
+
+    A change may come twice: where an id is missing that may still be on its way, the next call begins before it.
+    """
+    form = event_filter.of(request)
     after = paging.number(request, "after") or 0
-    changes = with_deliveries(event_filter.of(request).apply(access.changes(request)))
-    found = list(changes.filter(pk__gt=after).order_by("pk")[:TAIL_ROWS])[::-1]
-    context = {"changes": found, "tail_after": found[0].pk if found else after, "query": _filters(request)}
-    return render(request, "console/_tail.html", context)
+    context: dict[str, object] = {"changes": []}
+    if form.is_valid():
+        search = Search(form)
+        come = search.ids_near(after, TAIL_ROWS)
+        ids = _ids().filter(pk__gt=after).order_by("pk")[:LOOKED_AHEAD]
+        after = max(after, known_up_to([(after, timezone.now()), *ids], timezone.now()))
+        if len(come) == TAIL_ROWS:
+            after = min(after, come[0])
+        settling = Change.objects.filter(pk__in=_unsettled(request), instance__in=form.scope)
+        rows = Change.objects.filter(pk__in=[*come, *settling.values_list("pk", flat=True)])
+        context["changes"] = with_deliveries(rows)
+    response = render(request, "console/_tail.html", context)
+    response.headers["Tail-After"] = str(after)
+    return response
 
 
-def _filters(request: PageRequest) -> str:
-    """The filters of the URL, without where in the log it is."""
-    query = request.GET.copy()
-    for name in ("before", "after"):
-        query.pop(name, None)
-    return query.urlencode()
+def _ids() -> "QuerySet[Change, tuple[int, datetime]]":
+    return Change.objects.values_list("pk", "found_at")
 
 
-@require_safe
-@page
-def one(request: PageRequest, change_id: int) -> HttpResponse:
-    change = access.change(request, change_id)
-    notification = getattr(change.event, "notification", None)
-    siblings = change.event.changes.exclude(pk=change.pk).only("object_id", "event").order_by("pk")
-    context = {
-        "change": change,
-        "fields": records.fields(change.record, change.previous),
-        "siblings": siblings,
-        "notification": notification,
-    }
-    if notification is not None:
-        context |= {
-            "headers": _headers(notification),
-            "body": notification.body.decode(),
-            "deliveries": _deliveries(notification),
-        }
-    return render(request, "console/event.html", context)
+def known_up_to(ids: list[tuple[int, datetime]], now: datetime) -> int:
+    """The last of these ids (rising, each with when its change was found) before which none is on its way; 0 for none.
+
+    An id that is missing is on its way where the one behind it is young; else its transaction was rolled back.
+    """
+    known = ids[0][0] if ids else 0
+    for pk, found_at in ids[1:]:
+        if pk != known + 1 and now - found_at < COMES_WITHIN:
+            break
+        known = pk
+    return known
 
 
-@require_POST
-@operators_page
-def redeliver(request: PageRequest, change_id: int) -> HttpResponse:
-    """Make the deliveries of a change's notification due again: the same bytes, the same id."""
-    change = access.change(request, change_id)
-    count = outbox.release(Delivery.objects.filter(notification__event=change.event_id), timezone.now())
-    if count:
-        messages.success(request, "It is delivered again, with the same id. Load this page again to see how it went.")
-    else:
-        messages.error(request, "There is nothing to deliver again: it is on its way, or nobody is to be told.")
-    return redirect("console:event", change.pk)
-
-
-def _headers(notification: Notification) -> dict[str, str]:
-    basic = notification.instance is not None and notification.instance.basic_credentials is not None
-    return signing.headers(notification) | ({"Authorization": f"Basic {MASK}"} if basic else {})
-
-
-def _deliveries(notification: Notification) -> QuerySet[Delivery]:
-    attempts = (
-        Attempt.objects.defer("response")
-        .annotate(head=Substr("response", 1, RESPONSE_HEAD), length=Length("response"))
-        .order_by("pk")
-    )
-    return notification.deliveries.prefetch_related(Prefetch("attempts", queryset=attempts)).order_by("pk")
+def _unsettled(request: PageRequest) -> list[int]:
+    """The rows on the page that may look different by now; what is no id is passed over."""
+    names = request.GET.get("unsettled", "").split(",")[:UNSETTLED_ROWS]
+    return [int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 19]

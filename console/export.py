@@ -1,25 +1,37 @@
-"""The event log as a file: CSV or newline-delimited JSON, streamed, so that its size does not matter."""
+"""The event log as a file: CSV or newline-delimited JSON, streamed, so that its size does not matter.
+
+How long it will be is not known beforehand, so a browser shows no progress of its own. The page that offers the files
+makes up a key for each; the rows written are counted under it, and the page shows them.
+"""
 
 import csv
 import json
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import access, event_filter
+from console import event_filter, paging
 from console.access import PageRequest, page
+from console.event_search import Search
+from console.models import Export
 from events.models import Change
 from events.notification_body import iso, iso_ms
 
 ROWS_AT_ONCE = 1000
+KEPT = timedelta(days=1)
+SILENT = timedelta(minutes=2)  # what has not written a row for so long has died
 COLUMNS = [
     "id", "found", "status", "type", "objectId", "resource", "instanceId", "instance", "date", "sequence", "eventId",
     "attempts", "error",
 ]  # fmt: skip
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+Batches = Iterator[list[dict[str, Any]]]
 
 
 class _Echo:
@@ -29,28 +41,29 @@ class _Echo:
         return line
 
 
-def rows(changes: QuerySet[Change]) -> Iterator[dict[str, Any]]:
-    """All of them, newest first, a bounded number at a time; what comes in meanwhile changes nothing."""
-    before: int | None = None
+def batches(search: Search, *, with_records: bool) -> Batches:
+    """All that passes, newest first, a bounded number at a time; what comes in meanwhile changes nothing."""
+    large = ["previous", "event__provider_data", "event__notification__body_tail"]
     changes = (
-        changes.select_related("instance", "event__notification")
+        Change.objects.select_related("instance", "event__notification")
         .prefetch_related("event__notification__deliveries")
-        .defer("previous", "event__provider_data", "event__notification__body_tail")
+        .defer(*large, *([] if with_records else ["record"]))
         .order_by("-pk")
     )
+    before: int | None = None
     while True:
-        found = list((changes if before is None else changes.filter(pk__lt=before))[:ROWS_AT_ONCE])
-        for change in found:
-            yield _row(change)
-        if len(found) < ROWS_AT_ONCE:
+        ids = search.ids(ROWS_AT_ONCE, before=before)
+        if ids:
+            yield [_row(change, with_record=with_records) for change in changes.filter(pk__in=ids)]
+        if len(ids) < ROWS_AT_ONCE:
             return
-        before = found[-1].pk
+        before = ids[-1]
 
 
-def _row(change: Change) -> dict[str, Any]:
+def _row(change: Change, *, with_record: bool) -> dict[str, Any]:
     notification = getattr(change.event, "notification", None)
     deliveries = list(notification.deliveries.all()) if notification else []
-    return {
+    row = {
         "id": change.pk,
         "found": iso(change.found_at),
         "status": change.event.status,
@@ -64,26 +77,28 @@ def _row(change: Change) -> dict[str, Any]:
         "eventId": str(change.event_id),
         "attempts": sum(delivery.attempts_made for delivery in deliveries),
         "error": "; ".join(delivery.last_error for delivery in deliveries if delivery.last_error),
-        "record": change.record,
     }
+    return row | ({"record": json.loads(change.record)} if with_record else {})
 
 
-def as_csv(changes: QuerySet[Change]) -> Iterator[str]:
+def as_csv(found: Batches) -> Iterator[str]:
     """A spreadsheet must not take a contact's text for a formula: such cells begin with an apostrophe."""
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
-    for row in rows(changes):
-        cells = ["" if row[name] is None else str(row[name]) for name in COLUMNS]
-        yield writer.writerow([f"'{cell}" if cell.startswith(DANGEROUS) else cell for cell in cells])
+    for batch in found:
+        for row in batch:
+            cells = ["" if row[name] is None else str(row[name]) for name in COLUMNS]
+            yield writer.writerow([f"'{cell}" if cell.startswith(DANGEROUS) else cell for cell in cells])
 
 
-def as_ndjson(changes: QuerySet[Change]) -> Iterator[str]:
+def as_ndjson(found: Batches) -> Iterator[str]:
     """One object a line, with the record as it was sent."""
-    for row in rows(changes):
-        yield json.dumps(row | {"record": json.loads(row["record"])}) + "\n"
+    for batch in found:
+        for row in batch:
+            yield json.dumps(row) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Callable[[QuerySet[Change]], Iterator[str]]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Batches], Iterator[str]]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "ndjson": ("application/x-ndjson", as_ndjson),
 }
@@ -92,11 +107,75 @@ FORMATS: dict[str, tuple[str, Callable[[QuerySet[Change]], Iterator[str]]]] = {
 @require_safe
 @page
 def export(request: PageRequest, kind: str) -> StreamingHttpResponse:
-    """What the filter in the URL lets pass, as a file."""
+    """What the filter in the URL lets pass, as a file; with a key, its rows are counted under it."""
     if kind not in FORMATS:
         raise Http404
     content_type, write = FORMATS[kind]
-    changes = event_filter.of(request).apply(access.changes(request))
-    response = StreamingHttpResponse(write(changes), content_type=content_type)
+    form = event_filter.of(request)
+    found = batches(Search(form), with_records=kind == "ndjson") if form.is_valid() else iter(())
+    key = _key(request)
+    if key is not None:
+        found = _counted(found, _begun(request, key, kind))
+    response = StreamingHttpResponse(write(found), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="events.{kind}"'
     return response
+
+
+@require_safe
+@page
+def offer(request: PageRequest) -> HttpResponse:
+    """The files that there are of this filter, and how far the one is that was asked for."""
+    form = event_filter.of(request)
+    if not form.is_valid():
+        raise Http404
+    key = _key(request) or uuid.uuid4()
+    context = {
+        "key": key,
+        "count": Search(form).count(None),
+        "filters": [(form[name].label, value) for name, value in form.named().items()],
+        "query": paging.query_of(request, "export"),
+    }
+    return render(request, "console/export.html", context | _progress(request, key))
+
+
+@require_safe
+@page
+def progress(request: PageRequest, key: uuid.UUID) -> HttpResponse:
+    return render(request, "console/_export_progress.html", {"key": key} | _progress(request, key))
+
+
+def _progress(request: PageRequest, key: uuid.UUID) -> dict[str, Any]:
+    row = Export.objects.filter(pk=key, organization=request.user.organization_id).first()
+    return {"export": row, "under_way": row is None or row.finished_at is None}
+
+
+def _key(request: PageRequest) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(request.GET.get("export", ""))
+    except ValueError:
+        return None
+
+
+def _begun(request: PageRequest, key: uuid.UUID, kind: str) -> Export:
+    """Raises Http404 for a key that is another organization's."""
+    now = timezone.now()
+    Export.objects.filter(started_at__lt=now - KEPT).delete()
+    if Export.objects.filter(pk=key).exclude(organization=request.user.organization_id).exists():
+        raise Http404
+    values = {"kind": kind, "organization": request.user.organization, "rows": 0, "started_at": now}
+    row, _ = Export.objects.update_or_create(pk=key, defaults=values | {"finished_at": None, "whole": False})
+    return row
+
+
+def _counted(found: Batches, row: Export) -> Batches:
+    """The same, counted in the row; however it ends, the row tells."""
+    whole = False
+    try:
+        for batch in found:
+            yield batch
+            row.rows += len(batch)
+            row.save(update_fields=["rows"])
+        whole = True
+    finally:
+        row.finished_at, row.whole = timezone.now(), whole
+        row.save(update_fields=["finished_at", "whole"])

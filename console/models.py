@@ -1,4 +1,4 @@
-"""What waits for a browser to come back from Act-On."""
+"""What waits for a browser to come back from Act-On; how far exports of the event log are."""
 
 from datetime import datetime, timedelta
 
@@ -46,3 +46,21 @@ class Authorization(models.Model):
     @staticmethod
     def hash_of(text: str) -> str:
         return lookup_hash(text)
+
+
+class Export(models.Model):
+    """One file of the event log that is written or was: how far it is, for whoever waits for it."""
+
+    key = models.UUIDField(primary_key=True)  # made up by the page that offers the file
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="exports")
+    kind = models.CharField(max_length=10)
+    rows = models.PositiveBigIntegerField(default=0)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    whole = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["started_at"], name="export_old")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.rows} rows"

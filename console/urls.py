@@ -17,8 +17,10 @@ from console import (
     members,
     organization,
     polls,
+    trace,
     transfer,
     two_factor,
+    why,
 )
 from console.log_in import LogIn, second_step
 
@@ -81,6 +83,10 @@ urlpatterns = [
     path("events", event_log.listing, name="events"),
     path("events/tail", event_log.tail, name="tail"),
     path("events.<str:kind>", export.export, name="export"),
-    path("events/<int:change_id>", event_log.one, name="event"),
-    path("events/<int:change_id>/redeliver", event_log.redeliver, name="redeliver"),
+    path("events/export", export.offer, name="export_page"),
+    path("events/export/<uuid:key>", export.progress, name="export_progress"),
+    path("events/why", why.show, name="why"),
+    path("events/why/look", why.look, name="look"),
+    path("events/<int:change_id>", trace.one, name="event"),
+    path("events/<int:change_id>/redeliver", trace.redeliver, name="redeliver"),
 ]

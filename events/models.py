@@ -58,7 +58,8 @@ class EventStatus(models.TextChoices):
 class Event(models.Model):
     """One row of the events API: one batch of at most 10 records of one instance and resource."""
 
-    instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="events")
+    # Its own index would repeat what event_newest_first begins with.
+    instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="events", db_index=False)
     object_type = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=EventStatus.choices, default=EventStatus.NEW)
     event_date = models.DateTimeField()
@@ -69,6 +70,10 @@ class Event(models.Model):
             models.Index(fields=["instance", "-id"], name="event_newest_first"),
             models.Index(fields=["event_date"], name="event_by_date"),  # retention and analytics
             models.Index(fields=["id"], condition=Q(status=EventStatus.NEW), name="event_new"),
+            # Among many that were accepted, what was not is found at once.
+            models.Index(
+                fields=["instance", "status", "-id"], condition=~Q(status=EventStatus.NOTIFIED), name="event_unsettled"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -78,8 +83,11 @@ class Event(models.Model):
 class Change(models.Model):
     """One change of one object: a row of the console's event log."""
 
-    instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="changes")
-    poller = models.ForeignKey("polling.Poller", on_delete=models.SET_NULL, null=True, related_name="changes")
+    # Instance and poller stand first in indexes below; their own would repeat these.
+    instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="changes", db_index=False)
+    poller = models.ForeignKey(
+        "polling.Poller", on_delete=models.SET_NULL, null=True, related_name="changes", db_index=False
+    )
     poll = models.ForeignKey("polling.Poll", on_delete=models.SET_NULL, null=True, related_name="changes")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="changes")
     object_type = models.CharField(max_length=200)
@@ -99,8 +107,16 @@ class Change(models.Model):
         ]
         indexes = [
             models.Index(fields=["instance", "-id"], name="change_newest_first"),
-            models.Index(fields=["instance", "object_id", "-id"], name="change_by_object"),
-            models.Index(fields=["instance", "found_at"], name="change_by_time"),
+            models.Index(
+                fields=["instance", "object_id", "-id"],
+                name="change_by_object",
+                opclasses=["int8_ops", "varchar_pattern_ops", "int8_ops"],  # so that it finds prefixes, too
+            ),
+            # All that the event log filters by: it is searched without a look at the rows, which are wide.
+            models.Index(
+                fields=["instance", "found_at", "id", "event_type", "object_type", "object_id", "event"],
+                name="change_by_time",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -254,7 +270,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="delivery_due"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="delivery_leased"),
-            # What did not go well, for `/metrics`; deliveries that are accepted at once never enter it.
+            # What did not go well, for `/metrics` and the event log: those accepted at once never enter it.
             models.Index(
                 fields=["status", "created_at"],
                 condition=Q(status="retry") | Q(status="queued"),  # SQLite sees through OR, not through IN

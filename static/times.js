@@ -15,3 +15,4 @@ function localize(root) {
 
 localize(document);
 document.addEventListener("htmx:load", (event) => localize(event.target));
+document.addEventListener("rows:added", (event) => localize(event.detail));

@@ -69,3 +69,9 @@ def span(duration: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A number in groups of three digits, apart by narrow spaces that no line breaks at."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -100,15 +100,20 @@ class Source:
 
         `list_id` takes the place of `{listId}`. A collection that Act-On answers whole is one page, whatever `count`.
         """
+        path, params = self.request(offset, count, list_id=list_id)
+        answer = resources.get(access, path, params)
+        records = records_of(answer.body)
+        total = answer.body.get("totalCount") if isinstance(answer.body, dict) else None
+        return Page(records, offset, total if isinstance(total, int) else offset + len(records), answer.date)
+
+    def request(self, offset: int, count: int = MOST_A_PAGE, *, list_id: str = "") -> tuple[str, dict[str, str]]:
+        """Path and query of Act-On's call for one page."""
         ids = self.ids | ({"listId": list_id} if self.is_every_list else {})
         path = resources.path_of(self.collection.act_on, ids)
         params = {**self.collection.params, "count": str(count), "offset": str(offset)}
         unit_ms = 1 if settings.ACTON_DATE_UNIT == "ms" else 1000
         params |= {name: str(ms // unit_ms) for name, ms in self.bounds.items()}
-        answer = resources.get(access, path, params)
-        records = records_of(answer.body)
-        total = answer.body.get("totalCount") if isinstance(answer.body, dict) else None
-        return Page(records, offset, total if isinstance(total, int) else offset + len(records), answer.date)
+        return path, params
 
     def shown(self, record: Record) -> Record:
         """The record with the wanted fields alone."""

@@ -72,6 +72,10 @@ CONSOLE = {
     "tail": Role.VIEWER,
     "export": Role.VIEWER,
     "event": Role.VIEWER,
+    "export_page": Role.VIEWER,
+    "export_progress": Role.VIEWER,
+    "why": Role.VIEWER,
+    "look": Role.OPERATOR,
     "redeliver": Role.OPERATOR,
     "audit": Role.ADMIN,
     "account": Role.VIEWER,
@@ -107,14 +111,17 @@ def api_routes() -> list[tuple[str, str]]:
     ]
 
 
+PARAMETERS = {"int": "999999", "uuid": "00000000-0000-0000-0000-000000000001"}
+
+
 def filled(route: str, instance: Instance) -> str:
     path = route.replace("<int:instance_id>", str(instance.pk))
     path = path.replace("<int:account_id>", str(instance.organization_id))
-    for kind in ("int", "str", "path", "slug"):
+    for kind in ("int", "str", "path", "slug", "uuid"):
         while f"<{kind}:" in path:
             start = path.index(f"<{kind}:")
             end = path.index(">", start)
-            path = path[:start] + ("999999" if kind == "int" else "acton") + path[end + 1 :]
+            path = path[:start] + PARAMETERS.get(kind, "acton") + path[end + 1 :]
     return "/" + path
 
 

@@ -1,5 +1,7 @@
 """Who may see a page, and whose things are on it."""
 
+import uuid
+
 import pytest
 from django.test import Client
 
@@ -7,7 +9,7 @@ from accounts.models import User
 from instances.models import Instance
 from tests.console import pages, rows
 
-ANY = {"instance_id": 1, "change_id": 1, "user_id": 1, "kind": "csv"}
+ANY = {"instance_id": 1, "change_id": 1, "user_id": 1, "kind": "csv", "key": uuid.UUID(int=1)}
 WITH_ID = sorted(name for name, parameters in pages.ROUTES.items() if any(each.endswith("_id") for each in parameters))
 
 
@@ -43,7 +45,7 @@ def test_a_strangers_id_is_a_404(browser: Client, stranger: User, name: str) -> 
 
 @pytest.mark.parametrize("name", WITH_ID)
 def test_an_id_that_no_database_holds_is_a_404(browser: Client, name: str) -> None:
-    ids = dict.fromkeys(ANY, 10**30)
+    ids = ANY | dict.fromkeys(("instance_id", "change_id", "user_id"), 10**30)
     assert browser.get(pages.path(name, ids)).status_code in (404, 405)
     assert browser.post(pages.path(name, ids)).status_code in (404, 405)
 

@@ -22,7 +22,7 @@ def log(browser: Client, path: str = LOG, **query: Any) -> str:
 
 
 def ids(text: str) -> list[int]:
-    return [int(number) for number in re.findall(rf'data-label="Time"><a href="{LOG}/(\d+)"', text)]
+    return [int(number) for number in re.findall(rf'data-label="Timestamp"><a href="{LOG}/(\d+)"', text)]
 
 
 def link(text: str, word: str) -> str | None:
@@ -96,7 +96,7 @@ def test_a_filter_that_does_not_exist_is_an_error_beside_its_field(browser: Clie
 def test_paging_neither_skips_nor_repeats_while_rows_come_in(
     browser: Client, member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging.newest_first, "__defaults__", (5,))
+    monkeypatch.setattr(paging, "SIZE", 5)
     row = rows.instance(member)
     before = [rows.change(row, event_type=EventType.CREATED).pk for _ in range(17)]
     seen: list[int] = []
@@ -112,7 +112,7 @@ def test_paging_neither_skips_nor_repeats_while_rows_come_in(
 
 
 def test_the_way_back_meets_every_row_once(browser: Client, member: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging.newest_first, "__defaults__", (5,))
+    monkeypatch.setattr(paging, "SIZE", 5)
     row = rows.instance(member)
     everything = [rows.change(row).pk for _ in range(12)]
     oldest = log(browser, before=everything[2])

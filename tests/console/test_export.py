@@ -69,15 +69,3 @@ def test_the_log_can_be_narrowed_by_tag_resource_prefix_and_time(browser: Client
     assert ids(log(browser, end=end)) == [first.pk]
     assert ids(log(browser, begin=end)) == [second.pk]
     assert "later than the end" in log(browser, begin=now.strftime(minutes), end=end)
-
-
-def test_the_tail_brings_what_came_in_once(browser: Client, member: User) -> None:
-    row = rows.instance(member)
-    seen = rows.change(row)
-    new = [rows.change(row).pk for _ in range(2)]
-    rows.change(row, "elsewhere:1")
-    text = log(browser, f"{LOG}/tail", after=seen.pk, object_id="l-0001:*")
-    assert ids(text) == new[::-1]
-    assert f"after={new[-1]}" in text
-    assert "object_id=l-0001%3A%2A" in text
-    assert ids(log(browser, f"{LOG}/tail", after=new[-1], object_id="l-0001:*")) == []

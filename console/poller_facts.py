@@ -1,0 +1,173 @@
+"""What stands between a change in Act-On and the callback: each thing that can, checked, in the order of its way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.templatetags.moments import utc, utc_ms
+from elements.acton.sources import Source, source_of
+from instances.configuration import ConfigurationError
+from instances.models import Instance
+from polling import configuration, templates
+from polling.configuration import PollerConfiguration
+from polling.models import Poll, Poller
+
+LATE = timedelta(minutes=2)  # a poller is called late when it was due so long ago
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that was checked. `verdict`: good, bad (it is in the way), warn (it may be) or off (good to know)."""
+
+    verdict: str
+    text: SafeString
+    words: str = ""  # Act-On's or the callback's own
+    link: str = ""  # where it is mended
+    action: str = ""  # what the link says
+
+
+def of_instance(instance: Instance) -> Iterator[Fact]:
+    page = reverse("console:instance", args=[instance.pk])
+    if instance.disabled:
+        text = "The instance is disabled: it is not polled. Its position is kept; once enabled, it goes on from there."
+        yield Fact("bad", format_html(text), link=page, action="Enable it")
+    problem, since = instance.connection.problem, instance.connection.problem_since
+    if problem:
+        text = "It needs authentication: Act-On refused the hub {}. Nothing is polled meanwhile, and nothing is lost."
+        again = reverse("console:edit", args=[instance.pk])
+        yield Fact("bad", format_html(text, utc(since)), problem, again, "Authenticate again")
+    if not instance.events_enabled:
+        edit = reverse("console:edit", args=[instance.pk])
+        yield Fact("bad", format_html("Events are not enabled: it is not polled."), link=edit, action="Enable events")
+    if not (instance.disabled or problem or not instance.events_enabled):
+        yield Fact("good", format_html("The instance is enabled, authenticated, and has its events enabled."))
+
+
+def of_callback(instance: Instance) -> Iterator[Fact]:
+    subscription = instance.subscription
+    page = reverse("console:instance", args=[instance.pk])
+    if not instance.callback_url:
+        yield Fact("bad", format_html("It has no callback URL: nobody is told."), link=page, action="Open the instance")
+    elif not subscription.active:
+        text = "Its callback failed so often that the subscription was deactivated: deliveries are queued."
+        yield Fact("bad", format_html(text), link=page, action="Release them")
+    elif subscription.failing_since:
+        text = "Its callback has accepted nothing since {}. It is tried with one delivery at a time."
+        yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")
+    elif subscription.not_before:
+        yield Fact("off", format_html("Its callback asked for patience until {}.", utc(subscription.not_before)))
+
+
+def of_poller(
+    poller: Poller, last: Poll | None, skipping: Poll | None, list_id: str, changed_ms: int | None, now: datetime
+) -> Iterator[Fact]:
+    """`list_id` and `changed_ms` (Act-On's clock) are the object's, where they are known.
+
+    The poller's `of_the_list` holds its position in that list; its instance and connection are loaded.
+    """
+    try:
+        parsed = configuration.load(poller.configuration, configuration.KEY, poller.resource)
+        source = source_of(templates.fill(parsed.url, 0))
+    except (ConfigurationError, ValueError) as error:
+        yield Fact("bad", format_html("The poller of {} cannot be used.", poller.resource), str(error))
+        return
+    yield from _coverage(poller, parsed, source, list_id)
+    yield from _filters(poller, parsed, source)
+    yield from _last_poll(poller, last)
+    yield from _schedule(poller, last, now)
+    yield from _position(poller, source, list_id, changed_ms)
+    if skipping is not None:
+        text = "Poll {} of {} left out {} record{} that it could not read."
+        plural = "" if skipping.records_skipped == 1 else "s"
+        passed = format_html(text, skipping.pk, poller.resource, skipping.records_skipped, plural)
+        yield Fact("warn", passed, skipping.error)
+
+
+def _coverage(poller: Poller, parsed: PollerConfiguration, source: Source, list_id: str) -> Iterator[Fact]:
+    edit = reverse("console:edit", args=[poller.instance_id])
+    if not (source.collection.is_contacts and list_id):
+        return
+    if not source.is_every_list and source.list_id != list_id:
+        text = "The poller of {} reads list {} alone, not {}."
+        yield Fact(
+            "bad", format_html(text, poller.resource, source.list_id, list_id), parsed.url, edit, "Change its URL"
+        )
+    elif source.is_every_list and not parsed.lists.covers(list_id):
+        excluded = list_id in parsed.lists.exclude
+        text = "List {} is excluded from the poller of {}." if excluded else "List {} is not among those that {} reads."
+        yield Fact("bad", format_html(text, list_id, poller.resource), link=edit, action="Change its lists")
+
+
+def _filters(poller: Poller, parsed: PollerConfiguration, source: Source) -> Iterator[Fact]:
+    if source.rest is not None:
+        text = "The URL of {} has a filter of its own: records that do not match it are left out."
+        yield Fact("warn", format_html(text, poller.resource), parsed.url)
+    if not parsed.filter_by_updated_date:
+        text = "{} are compared by their created date (filterByUpdatedDate is off): changes of older ones are left out."
+        yield Fact("warn", format_html(text, poller.resource))
+    if parsed.poll_delay:
+        yield Fact("off", format_html("Each poll of {} reads {} s further back.", poller.resource, parsed.poll_delay))
+
+
+def _last_poll(poller: Poller, last: Poll | None) -> Iterator[Fact]:
+    page = reverse("console:instance", args=[poller.instance_id])
+    if last is None:
+        text = "{} were not polled yet; the first poll is due {}."
+        yield Fact("bad", format_html(text, poller.resource, utc(poller.next_poll_at)), link=page, action="Poll now")
+    elif last.status == Poll.Status.FAILED:
+        text = "The last poll of {} failed {}, {} in a row. It is tried again {}."
+        failed = format_html(text, poller.resource, utc(last.finished_at), poller.failures, utc(poller.next_poll_at))
+        yield Fact("bad", failed, last.error, page, "Open the instance")
+    elif last.status == Poll.Status.SUCCEEDED:
+        text = "The last poll of {} ended well {}: {} records read, {} events found. The next one is due {}."
+        found = (
+            poller.resource,
+            utc(last.finished_at),
+            last.records_read,
+            last.events_created,
+            utc(poller.next_poll_at),
+        )
+        yield Fact("good", format_html(text, *found))
+    else:
+        yield Fact("off", format_html("A poll of {} is {} just now.", poller.resource, last.status))
+
+
+def _schedule(poller: Poller, last: Poll | None, now: datetime) -> Iterator[Fact]:
+    """A poller that should have run and did not."""
+    instance = poller.instance
+    under_way = last is not None and last.status == Poll.Status.RUNNING
+    if instance.state == "polling" and not under_way and poller.next_poll_at < now - LATE:
+        text = "{} should have been polled {}, and were not. Is the worker running?"
+        page = reverse("console:instance", args=[instance.pk])
+        due = format_html(text, poller.resource, utc(poller.next_poll_at))
+        yield Fact("bad", due, link=page, action="Open the instance")
+
+
+def _position(poller: Poller, source: Source, list_id: str, changed_ms: int | None) -> Iterator[Fact]:
+    started = format_html("Events were enabled {} (Act-On's time)", utc_ms(poller.started_ms))
+    if changed_ms is not None and changed_ms <= poller.started_ms:
+        yield Fact("bad", format_html("{}, after the change: what changed before is not sent.", started))
+    else:
+        yield Fact("off", format_html("{}. What changed before is not sent.", started))
+    if source.collection.is_contacts and not list_id:
+        return
+    position = next(iter(poller.of_the_list), None)  # type: ignore[attr-defined]
+    where = format_html("List {}", list_id) if source.collection.is_contacts else format_html("{}", poller.resource)
+    if position is None:
+        text = "{} was not read yet: no poll has reached it, or Act-On does not list it."
+        yield Fact("warn", format_html(text, where))
+        return
+    read = format_html("{} is read up to {} (Act-On's time)", where, utc_ms(position.position_ms))
+    if changed_ms is not None and position.position_ms < changed_ms:
+        text = "{}: the position is behind the change. The next poll is due {}."
+        page = reverse("console:instance", args=[poller.instance_id])
+        behind = format_html(text, read, utc(poller.next_poll_at))
+        yield Fact("bad", behind, link=page, action="Poll now")
+    elif changed_ms is not None:
+        yield Fact("good", format_html("{}, past the change.", read))
+    else:
+        yield Fact("good", format_html("{}.", read))
