@@ -5,6 +5,7 @@ import json
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access, authorize, curl, form_preview, instance_form, transfer
@@ -22,11 +23,12 @@ NOT_KEPT = ("api_secret", "csrfmiddlewaretoken", "action")
 
 
 def _render(request: PageRequest, sheet: Sheet, **more: object) -> HttpResponse:
+    instance = sheet.instance
     context = {
         "sheet": sheet,
-        "instance": sheet.instance,
-        "here": request.path,
-        "others": transfer.others(request, sheet.instance),
+        "instance": instance,
+        "here": reverse("console:edit", args=[instance.pk]) if instance else reverse("console:new"),
+        "others": transfer.others(request, instance),
     }
     return render(request, "console/instance_form.html", context | more)
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Role, User
 from console.models import Authorization
 from elements.acton import limits
 from instances.models import Instance
@@ -124,3 +124,32 @@ def test_a_callback_url_of_ones_own_lets_the_code_be_brought(browser: Client, ac
     made = browser.post("/console/instances/finish", {"state": state, "code": act_on.code()})
     assert made.status_code == 302
     assert Instance.objects.get().option("oauth.callback.url") == "https://mycoolapp.com/auth"
+
+
+def test_authenticating_again_takes_the_stored_secret_and_changes_nothing_else(
+    browser: Client, act_on: Sandbox
+) -> None:
+    made = send(browser, act_on)
+    made.connection.problem = "invalid_grant"
+    made.connection.save()
+    state = sent_to_acton(browser.post(f"/console/instances/{made.pk}/authenticate"))
+    assert back(browser, state=state, code=code_for(act_on)).headers["Location"] == f"/console/instances/{made.pk}"
+    again = Instance.objects.get()
+    assert again.state == "polling"
+    for attribute in ("name", "tags", "configuration", "secret_values", "token"):
+        assert getattr(again, attribute) == getattr(made, attribute), attribute
+
+
+def test_an_authentication_again_that_fails_leads_to_the_instances_form(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    state = sent_to_acton(browser.post(f"/console/instances/{made.pk}/authenticate"))
+    text = back(browser, state=state, error="access_denied").content.decode()
+    link = re.search(r'href="(/console/instances/new\?again=\d+)"', text)
+    assert link
+    assert f'action="/console/instances/{made.pk}/edit"' in browser.get(link[1]).content.decode()
+
+
+def test_who_lost_the_role_meanwhile_makes_nothing(browser: Client, member: User, state: str, act_on: Sandbox) -> None:
+    member.role = Role.VIEWER
+    member.save()
+    refused(back(browser, state=state, code=code_for(act_on)), "may not make instances any more")

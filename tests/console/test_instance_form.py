@@ -10,12 +10,14 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.models import AuditEntry
 from console import instance_form
 from elements.acton.default_poller import DEFAULT
+from events.models import Change
 from instances.models import Instance
 from polling.models import Poller
 from tests.act_on import Sandbox
-from tests.console.flow import FIELDS, code_for, send, sent_to_acton
+from tests.console.flow import FIELDS, code_for, fields_of, send, sent_to_acton
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 keys = st.sampled_from(["filterByUpdatedDate", "pollDelay", "lists", "pageSize", "unheard of"])
@@ -152,6 +154,136 @@ def test_other_credentials_ask_act_on_anew(browser: Client, act_on: Sandbox) -> 
     browser.get("/oauth/callback", {"state": state, "code": code_for(act_on, key="other-key")})
     changed_row = Instance.objects.get()
     assert (changed_row.pk, changed_row.name, changed_row.connection.api_key) == (made.pk, "Other", "other-key")
+
+
+def test_what_is_typed_beside_the_point_survives_json_too(browser: Client) -> None:
+    """Dates while Advanced Filtering is off, and a resource that is not ticked, are in no JSON."""
+    typed = FIELDS | {
+        "p-TOTAL_FORMS": "2",
+        "p-0-advanced": "",
+        "p-0-updated_field": "Changed on",
+        "p-0-zone": "Europe/Berlin",
+    }
+    typed |= {"p-1-resource": "optouts", "p-1-url": "/optouts", "p-1-id_field": "Email"}
+    as_json = browser.post("/console/instances/new", typed | {"action": "switch"}).content.decode()
+    sent = fields_of(as_json)
+    raw = json.loads(sent["raw"])
+    assert list(raw) == ["contacts"]
+    assert "datesConfiguration" not in raw["contacts"]
+    raw["contacts"]["pollDelay"] = 5
+    for text in (sent["raw"], json.dumps(raw)):
+        back = fields_of(
+            browser.post("/console/instances/new", sent | {"raw": text, "action": "switch"}).content.decode()
+        )
+        assert (back["p-0-updated_field"], back["p-0-zone"]) == ("Changed on", "Europe/Berlin")
+        assert "p-0-advanced" not in back
+        assert (back["p-1-resource"], back["p-1-url"]) == ("optouts", "/optouts")
+        assert "p-1-selected" not in back
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ['{"contacts": {}, "contacts": {}}', '{"contacts": {"url": "/a", "url": "/b"}}', '{"contacts": 5}', "[]", "{"],
+)
+def test_json_that_a_pane_would_lose_something_of_is_not_taken(browser: Client, raw: str) -> None:
+    typed = FIELDS | {"mode": "json", "raw": raw, "action": "switch"}
+    text = browser.post("/console/instances/new", typed).content.decode()
+    assert "This is not JSON that the form can show" in text
+    assert fields_of(text)["raw"] == raw
+
+
+def test_two_resources_of_one_name_are_told_apart(browser: Client, act_on: Sandbox) -> None:
+    second = {name.replace("p-0", "p-1"): value for name, value in FIELDS.items() if name.startswith("p-0")}
+    response = browser.post("/console/instances/new", FIELDS | second | {"p-TOTAL_FORMS": "2"})
+    assert response.status_code == 200
+    assert "Another resource has this name" in response.content.decode()
+
+
+def test_name_and_tags_are_taken_as_the_api_takes_them(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on, name="<b>Acme</b>  ", tags="<i>Docs</i>, More")
+    assert (made.name, made.tags) == ("Acme", ["Docs", "More"])
+    response = browser.post("/console/instances/new", FIELDS | {"name": "<br>"})
+    assert "at least 1" in response.content.decode()
+
+
+def test_tags_that_hold_a_comma_stay_as_they_are(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    made.tags = ["one, two", "three"]
+    made.save()
+    path = f"/console/instances/{made.pk}/edit"
+    browser.post(path, fields_of(browser.get(path).content.decode()) | {"refresh_minutes": "31"})
+    made = Instance.objects.get(pk=made.pk)
+    assert (made.tags, made.refresh_minutes) == (["one, two", "three"], 31)
+
+
+def test_saving_what_the_form_shows_changes_nothing(browser: Client, act_on: Sandbox) -> None:
+    further = {"event.notification.basic.username": "me", "event.notification.basic.password": "word", "x": [1, None]}
+    made = send(browser, act_on, further=json.dumps(further))
+    path = f"/console/instances/{made.pk}/edit"
+    fields = fields_of(browser.get(path).content.decode())
+    assert json.loads(fields["further"])["event.notification.basic.password"] == "********"
+    assert browser.post(path, fields).status_code == 302
+    again = Instance.objects.get(pk=made.pk)
+    for attribute in ("name", "tags", "configuration", "secret_values", "refresh_minutes", "token"):
+        assert getattr(again, attribute) == getattr(made, attribute), attribute
+    browser.post(path, fields | {"further": ""})
+    assert "x" not in Instance.objects.get(pk=made.pk).configuration
+    assert not Instance.objects.get(pk=made.pk).basic_credentials
+
+
+@pytest.mark.parametrize(
+    ("further", "words"),
+    [("{", "not a JSON object"), ("[1]", "not a JSON object"), ('{"base.url": "x"}', "of their own")],
+)
+def test_further_keys_are_looked_at(browser: Client, further: str, words: str) -> None:
+    response = browser.post("/console/instances/new", FIELDS | {"further": further})
+    assert response.status_code == 200
+    assert words in response.content.decode()
+
+
+def test_a_stored_host_that_is_not_offered_any_more_stays(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    made.connection.host = "https://restapi.actonsoftware.com"
+    made.connection.save()
+    path = f"/console/instances/{made.pk}/edit"
+    fields = fields_of(browser.get(path).content.decode())
+    assert fields["host"] == "https://restapi.actonsoftware.com"
+    assert browser.post(path, fields).headers["Location"] == f"/console/instances/{made.pk}"
+
+
+def test_a_preview_tells_each_record_and_stores_nothing(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    act_on.account("POST", "/lists/l-0001/contacts", {"Email": "ada@example.com"})
+    everything = FIELDS | {"api_secret": "", "p-0-url": "/lists/{listId}/contacts", "action": "preview"}
+    text = html.unescape(browser.post(f"/console/instances/{made.pk}/edit", everything).content.decode())
+    assert "1 of 7 records would be an event now." in text
+    assert '<span class="status is-good">CREATED</span>' in text
+    assert text.count("not later than the last poll date") == 6
+    assert not Change.objects.exists()
+    assert Instance.objects.get().pollers.get().configuration["url"] == FIELDS["p-0-url"]
+
+
+def test_a_preview_that_fails_says_why(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    path = f"/console/instances/{made.pk}/edit"
+    text = browser.post(path, FIELDS | {"p-0-url": "/nothing", "action": "preview"}).content.decode()
+    assert "No preview: event.poller.configuration.contacts.url" in text
+    act_on.account("POST", "/faults", {"kind": "error", "path": "/api/1/list"})
+    assert "No preview: Act-On answered 500" in browser.post(path, FIELDS | {"action": "preview"}).content.decode()
+    text = browser.post("/console/instances/new", FIELDS | {"action": "preview"}).content.decode()
+    assert "once the instance is authenticated" in text
+
+
+def test_looking_is_not_noted_and_changing_is(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    path = f"/console/instances/{made.pk}/edit"
+    before = AuditEntry.objects.count()
+    for action in ("json", "switch", "add", "preview"):
+        browser.post(path, FIELDS | {"action": action})
+    assert AuditEntry.objects.count() == before
+    browser.post(path, FIELDS | {"api_secret": ""})
+    assert AuditEntry.objects.count() == before + 1
+    assert AuditEntry.objects.filter(action="console: create instance", target__endswith=f"/{made.pk}").count() == 1
 
 
 def test_deleting_needs_the_name(browser: Client, act_on: Sandbox) -> None:

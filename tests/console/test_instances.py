@@ -1,5 +1,6 @@
 """The list of instances, one instance, and what can be done to it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
+from elements.acton import limits
 from events.models import Delivery, EventStatus
+from instances.models import Instance
 from polling.models import Poll
 from tests.console import rows
 
@@ -230,3 +233,78 @@ def test_webhooks_that_nobody_can_verify_are_called_so(browser: Client, member: 
     text = browser.get(path).content.decode()
     assert "unverified" not in text
     assert rows.SECRET not in text
+
+
+def test_pausing_keeps_the_position_and_the_callers(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    position = rows.position(rows.poller(row))
+    text = browser.post(f"{LIST}/{row.pk}/paused", {"paused": "true"}, follow=True).content.decode()
+    assert "is paused: nothing is polled" in text
+    assert ">paused</span>" in text
+    row.refresh_from_db()
+    assert (row.paused, row.disabled, row.state) == (True, False, "paused")
+    browser.post(f"{LIST}/{row.pk}/paused", {"paused": "false"})
+    row.refresh_from_db()
+    position.refresh_from_db()
+    assert (row.state, position.position_ms) == ("polling", rows.NOW_MS)
+    assert browser.post(f"{LIST}/{row.pk}/paused", {"paused": "maybe"}).status_code == 400
+
+
+def test_the_token_is_shown_on_demand_and_that_is_noted(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    assert row.token not in page(browser, f"{LIST}/{row.pk}")
+    text = browser.post(f"{LIST}/{row.pk}/token").content.decode()
+    assert f'<code id="the-token">{row.token}</code>' in text
+    assert AuditEntry.objects.get(action="console: token").target == f"{LIST}/{row.pk}/token"
+
+
+def test_the_limits_are_counted_to_the_moment(browser: Client, member: User) -> None:
+    now_ms = int(timezone.now().timestamp() * 1000)
+    row = rows.instance(member)
+    budget = row.connection.budget
+    budget.day, budget.day_calls = timezone.now().date(), 25_000
+    budget.token_calls = [now_ms - 2 * 3_600_000, now_ms - 60_000, now_ms - 1000]
+    budget.recent_calls = [now_ms - 5000, now_ms + 500]
+    budget.paused_until = timezone.now() + timedelta(minutes=3)
+    budget.save()
+    shown = [(each.used, each.most, each.is_near) for each in limits.usage(budget, timezone.now())]
+    assert [shown[0], shown[1]] == [(25_000, 30_000, True), (2, 5, False)]
+    assert limits.usage(budget, timezone.now() + timedelta(days=2))[0].used == 0
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "25000 of 30000 · near the limit" in text
+    assert "Act-On asked to slow down" in text
+
+
+def test_the_polls_are_bars_whose_outcome_is_a_shape_too(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    poller = rows.poller(row)
+    rows.poll(poller, records_read=100)
+    rows.poll(poller, Poll.Status.FAILED)
+    rows.poll(poller, Poll.Status.RUNNING, records_read=50)
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert 'aria-label="The last 3 polls: 1 running, 1 succeeded, 1 failed; 150 records read"' in text
+    bars = re.findall(r'<g class="bar-(\w+)">.*?height="(\d+)"/>(<path)?', text)
+    assert bars == [("succeeded", "48", ""), ("failed", "2", "<path"), ("running", "24", "")]
+    assert "polls/watch?poll=" in text, "one that runs is watched"
+
+
+def test_of_many_positions_the_latest_are_shown(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    poller = rows.poller(row)
+    for number in range(203):
+        rows.position(poller, f"l-{number:04}", position_ms=rows.NOW_MS + number)
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "The 200 with the latest positions, of 203." in text
+    assert ">l-0202</td>" in text
+    assert ">l-0002</td>" not in text
+
+
+def test_deleting_asks_for_the_name(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    path = f"{LIST}/{row.pk}/delete"
+    assert row.name in page(browser, path)
+    response = browser.post(path, {"name": "contacts of acme"})
+    assert response.status_code == 400
+    assert "this is not its name" in response.content.decode()
+    assert browser.post(path, {"name": f" {row.name} "}, follow=True).redirect_chain == [(LIST, 302)]
+    assert not Instance.objects.filter(pk=row.pk).exists()
