@@ -102,6 +102,30 @@ def email_address(value: str) -> str:
     return value
 
 
+def email_addresses(value: str) -> list[str]:
+    return [email_address(item.strip()) for item in value.split(",") if item.strip()]
+
+
+def host_name(url: str) -> str:
+    return urlsplit(url).hostname or "localhost"
+
+
+def email_url(value: str) -> dict[str, Any]:
+    """Django's settings of one mail server. (`smtps` stands for either kind of TLS, depending on who is asked.)"""
+    if urlsplit(value).scheme not in ("smtp", "smtp+tls", "smtp+ssl") or not urlsplit(value).hostname:
+        raise ValueError("expected smtp+tls://user:password@mail.example.com:587, or smtp+ssl:// with port 465")
+    settings: dict[str, Any] = env.email_url_config(value)
+    return settings
+
+
+def webhook_url(value: str) -> str:
+    """An http(s) URL that may well have a query, and holds a secret as a rule."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or parts.username is not None:
+        raise ValueError("expected an http(s) URL without credentials in front of its host")
+    return value
+
+
 def database_url(value: str) -> dict[str, Any]:
     """Django's settings of one database."""
     if urlsplit(value).scheme not in ("sqlite", "postgres", "postgresql"):

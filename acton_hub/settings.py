@@ -33,6 +33,16 @@ OUTBOUND_ALLOW_PRIVATE: list[e.Network] = e.read("OUTBOUND_ALLOW_PRIVATE", e.net
 METRICS_ALLOW: list[e.Network] = e.read("METRICS_ALLOW", e.networks, e.networks("127.0.0.0/8,::1/128"))
 METRICS_TOKEN = e.read("METRICS_TOKEN", e.text, "", secret=True)
 METRICS_BY_INSTANCE = e.read("METRICS_BY_INSTANCE", e.boolean, False)
+# Whom the hub tells itself when something needs a person.
+ALERT_EMAIL: list[str] = e.read("ALERT_EMAIL", e.email_addresses, [])
+ALERT_FROM = e.read("ALERT_FROM", e.email_address, f"acton-hub@{e.host_name(PUBLIC_URL)}")
+ALERT_WEBHOOK_URL = e.read("ALERT_WEBHOOK_URL", e.webhook_url, "", secret=True)
+_MAIL: dict[str, Any] = e.read("EMAIL_URL", e.email_url, {}, secret=True)
+EMAIL_BACKEND = _MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "127.0.0.1", _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 15
 EVENT_RETENTION_DAYS = e.read("EVENT_RETENTION_DAYS", e.whole_number(1, 3650), 7)
 POLL_OVERLAP_SECONDS = e.read("POLL_OVERLAP_SECONDS", e.whole_number(0, 86400), 60)
 BOOTSTRAP_ADMIN_EMAIL = e.read("BOOTSTRAP_ADMIN_EMAIL", e.email_address, "admin@localhost")
@@ -51,6 +61,7 @@ INSTALLED_APPS = [
     "instances",
     "events",
     "polling",
+    "alerts",
     "api",
     "console",
     "processes",

@@ -6,16 +6,15 @@ and the rest has a row an instance or an account.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Case, Count, Max, Min, Q, QuerySet, Sum, When
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 import acton_hub
 from acton_hub import queue
 from acton_hub.models import Heartbeat
+from alerts.models import Alert, Kind, Message
 from elements.acton.limits import CALLS_A_DAY
 from elements.models import CallBudget, Connection
 from events.models import Delivery, Event, EventStatus, Subscription
@@ -43,17 +42,10 @@ def _seconds_since(moment: datetime | None, now: datetime) -> float:
     return max(0.0, (now - moment).total_seconds()) if moment else 0.0
 
 
-def lagging(now: datetime) -> "QuerySet[Any]":
-    """Active pollers with `lag_ms`: as `Poller.lag`, reckoned by the database."""
-    now_ms = int(now.timestamp() * 1000)
-    behind_ms = now_ms + F("instance__connection__clock_offset_ms") - Coalesce(F("checked_ms"), F("started_ms"))
-    return Poller.objects.active().annotate(lag_ms=Greatest(behind_ms, 0))
-
-
 def polling(now: datetime) -> Iterator[Metric]:
     """How far behind the pollers are: what Act-On changed less than so many seconds ago may be missing."""
     within = {f"within_{bound}": Count(Case(When(lag_ms__lte=bound * 1000, then=1))) for bound in LAG_BOUNDS_S}
-    lags = lagging(now).aggregate(
+    lags = Poller.objects.lagging(now).aggregate(
         **within, pollers=Count("pk"), together_ms=Sum("lag_ms"), most_ms=Max("lag_ms"),
         failing=Count(Case(When(failures__gt=0, then=1))),
     )  # fmt: skip
@@ -130,6 +122,18 @@ def asking_acton(now: datetime) -> Iterator[Metric]:
     yield gauge("connections_needing_authentication", "Connections that only a person can mend.", refused)
 
 
+def telling(now: datetime) -> Iterator[Metric]:
+    """What the operators are told themselves."""
+    open_now = dict.fromkeys((str(kind) for kind in Kind if kind != Kind.TEST), 0.0)
+    for kind, number in Alert.objects.open().begun().values_list("kind").annotate(Count("pk")).order_by():
+        open_now[kind] = number
+    yield labelled("alerts_open", "Alerts that have begun and not ended, by kind.", "kind", open_now)
+    untold = Message.objects.filter(told_at=None, attempts__gt=0)
+    number, since = untold.aggregate(number=Count("pk"), since=Min("alert__began_at")).values()
+    yield gauge("alert_messages_waiting", "Messages to operators that could not be told so far.", number)
+    yield gauge("alert_message_age_seconds_max", "How old the oldest of these is.", _seconds_since(since, now))
+
+
 def working(now: datetime) -> Iterator[Metric]:
     """Since when which kind of process has shown no life, and what lies in the queue."""
     newest = dict.fromkeys(KINDS, NEVER_S)
@@ -156,7 +160,7 @@ def by_instance(now: datetime) -> Iterator[Metric]:
     lag = GaugeMetricFamily(
         "acton_hub_instance_poller_lag_seconds", "The lag of each active poller.", labels=["instance_id", "resource"]
     )
-    for poller in lagging(now).only("instance", "resource"):
+    for poller in Poller.objects.lagging(now).only("instance", "resource"):
         lag.add_metric([str(poller.instance_id), poller.resource], poller.lag_ms / 1000)
     yield lag
     failing = GaugeMetricFamily(
@@ -168,4 +172,4 @@ def by_instance(now: datetime) -> Iterator[Metric]:
     yield failing
 
 
-PARTS = (polling, delivering, calling_back, asking_acton, working, by_instance)
+PARTS = (polling, delivering, calling_back, asking_acton, telling, working, by_instance)

@@ -5,6 +5,7 @@ from django.urls import path
 
 from console import (
     account,
+    alerts,
     audit_log,
     dashboard,
     edit_instance,
@@ -76,6 +77,8 @@ urlpatterns = [
     path("instances/<int:instance_id>/token", instance_actions.token, name="token"),
     path("instances/<int:instance_id>/test", instance_actions.test_event, name="test_event"),
     path("instances/<int:instance_id>/configuration.json", transfer.download, name="download"),
+    path("alerts", alerts.listing, name="alerts"),
+    path("alerts/test", alerts.send_test_alert, name="test_alert"),
     path("audit", audit_log.listing, name="audit"),
     path("help", help_pages.index, name="help"),
     path("help/connect", help_pages.connect, name="connect"),

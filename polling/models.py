@@ -1,8 +1,11 @@
 """What is polled and when, how far it was read, and every poll that ran (CONTRACT §4, §9; DESIGN promises 1, 3, 6)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest
 
 LATE_AFTER = timedelta(minutes=2)  # a hub that works queues what is due within a second, and runs it soon after
 
@@ -19,6 +22,13 @@ class PollerQuerySet(models.QuerySet["Poller"]):
 
     def due(self, now: datetime) -> "PollerQuerySet":
         return self.active().filter(next_poll_at__lte=now)
+
+    def lagging(self, now: datetime) -> "models.QuerySet[Any]":
+        """Active ones with `lag_ms`: as `Poller.lag`, reckoned by the database."""
+        now_ms = int(now.timestamp() * 1000)
+        complete_ms = Coalesce(F("checked_ms"), F("started_ms"))
+        behind_ms = now_ms + F("instance__connection__clock_offset_ms") - complete_ms
+        return self.active().annotate(lag_ms=Greatest(behind_ms, 0))
 
     def late(self, now: datetime) -> "PollerQuerySet":
         """Those that should have run and did not; `Poller.late_since` tells one poller's moment by the same rule."""

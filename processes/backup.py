@@ -28,7 +28,7 @@ from acton_hub.models import Heartbeat
 FORMAT = 1
 BATCH = 500
 # The hub's own; sessions, the queue and the counts of failed log-ins begin anew.
-APPS = ("accounts", "elements", "instances", "events", "polling")
+APPS = ("accounts", "elements", "instances", "events", "polling", "alerts")
 
 
 class RestoreRefused(Exception):

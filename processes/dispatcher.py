@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 from django_q.models import Schedule
 
-from acton_hub import tallies
+from acton_hub import queue, tallies
 from acton_hub.kernel import is_alive
 from acton_hub.models import Heartbeat, Lease
 from acton_hub.stopping import stopping
@@ -24,6 +24,7 @@ TERM = timedelta(seconds=5)
 TICK_S = 1.0
 BEAT_EVERY = 2  # ticks
 ADD_UP_EVERY = 10  # ticks
+ALERT_EVERY = 15  # ticks
 LONGEST_PAUSE_S = 30.0
 FORGET_AFTER = timedelta(hours=1)
 BACKSTOP = "dispatch backstop"
@@ -85,6 +86,8 @@ def tick(name: str, number: int) -> None:
         dispatch()
         if number % ADD_UP_EVERY == 0:
             tallies.add_up()
+        if number % ALERT_EVERY == 0:
+            queue.wake("alerts.tasks.look")
 
 
 def leave(name: str) -> None:

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["acton_hub", "accounts", "elements", "instances", "events", "polling", "api", "console", "processes"]
+LAYERS = [
+    "acton_hub",
+    "accounts",
+    "elements",
+    "instances",
+    "events",
+    "polling",
+    "alerts",
+    "api",
+    "console",
+    "processes",
+]
 APART = ["sandbox"]
 
 

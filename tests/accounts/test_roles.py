@@ -78,6 +78,8 @@ CONSOLE = {
     "look": Role.OPERATOR,
     "redeliver": Role.OPERATOR,
     "audit": Role.ADMIN,
+    "alerts": Role.VIEWER,
+    "test_alert": Role.ADMIN,
     "account": Role.VIEWER,
     "show_secret": Role.VIEWER,
     "rotate_secret": Role.VIEWER,

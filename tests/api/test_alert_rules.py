@@ -13,12 +13,14 @@ from django.test import Client
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from accounts.models import User
+from accounts.models import Organization, User
 from acton_hub import tallies
 from acton_hub.models import Heartbeat
+from alerts.models import Alert, Kind, Message
 from elements.acton import limits
 from elements.models import CallBudget, Connection
-from events.models import Delivery, Event, EventStatus, Subscription
+from events import recording
+from events.models import Delivery, Event, EventStatus, Notification, Subscription
 from polling.models import Poller
 from tests import rows
 from tests.api.scrapes import METRIC, Scrape, fires
@@ -63,10 +65,9 @@ def fill_queue(number: int) -> None:
 
 
 def due_deliveries(number: int) -> None:
-    poller = Poller.objects.get()
-    others = rows.instance(poller.instance.user, connection=poller.instance.connection)
-    rows.record(others, rows.changes(number * 10))
-    Poller.objects.update(started_ms=poller.started_ms)
+    organization = Organization.objects.get()
+    subscriptions = Subscription.objects.bulk_create(Subscription(organization=organization) for _ in range(number))
+    recording.deliver(Notification.objects.all(), subscriptions, timezone.now())
 
 
 def throttle(times: int) -> None:
@@ -76,6 +77,14 @@ def throttle(times: int) -> None:
 
 def failing_requests() -> None:
     tallies.add(tallies.observed("request_seconds", [0.1] * 11, "instances", "5xx"))
+
+
+def untold_alert() -> None:
+    alert = Alert.objects.create(
+        organization=Organization.objects.get(), kind=Kind.TEST, subject="t", text="t",
+        seen_at=ago(hours=1), began_at=ago(hours=1), ended_at=ago(hours=1),
+    )  # fmt: skip
+    Message.objects.create(alert=alert, channel="mail", moment="began", next_attempt_at=ago(), attempts=3)
 
 
 SITUATIONS: dict[str, Callable[[], Any]] = {
@@ -97,6 +106,7 @@ SITUATIONS: dict[str, Callable[[], Any]] = {
     "TokensAreNotRenewed": lambda: tallies.add(tallies.count("refreshes", "failed", 6)),
     "QueueFills": lambda: fill_queue(101),
     "RequestsFail": failing_requests,
+    "OperatorsAreNotTold": untold_alert,
 }
 
 

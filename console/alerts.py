@@ -1,0 +1,37 @@
+"""What needs somebody now, what did, and whether the operators were told."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from alerts import channels, telling
+from alerts.models import Alert
+from console import paging
+from console.access import PageRequest, admins_page, page
+
+
+@require_safe
+@page
+def listing(request: PageRequest) -> HttpResponse:
+    """Current alerts whole, past ones by pages."""
+    rows = Alert.objects.begun().filter(organization=request.user.organization_id)
+    rows = rows.select_related("instance").prefetch_related("messages")
+    context = {
+        "current": rows.open().order_by("began_at", "pk"),
+        "past": paging.newest_first(request, rows.filter(ended_at__isnull=False)),
+        "channels": [(channel.label, channels.addresses(channel)) for channel in channels.in_use()],
+    }
+    return render(request, "console/alerts.html", context)
+
+
+@require_POST
+@admins_page
+def send_test_alert(request: PageRequest) -> HttpResponse:
+    if channels.in_use():
+        telling.make_test(request.user.organization, timezone.now())
+        messages.success(request, "A test alert is on its way; how it went stands below, in a moment.")
+    else:
+        messages.error(request, "No channel is set up: set ALERT_EMAIL or ALERT_WEBHOOK_URL.")
+    return redirect("console:alerts")
