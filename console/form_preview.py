@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from api.acton import ask
 from api.endpoint import ApiError, a_thread_for_acton
-from console import instance_form
+from console import form_rules
 from console.sheet import Sheet
 from elements.acton.exceptions import ActOnError
 from instances.configuration import ConfigurationError
@@ -36,7 +36,7 @@ def of(sheet: Sheet) -> Preview:
         return Preview(problem="Correct the pane that is marked first.")
     shown = Preview()
     try:
-        resources = instance_form.check(sheet.body)
+        resources = form_rules.check(sheet.body)
         with a_thread_for_acton():
             for resource, entry in resources.items():
                 parsed = configuration.load(entry, configuration.KEY, resource)

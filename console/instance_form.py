@@ -1,6 +1,6 @@
 """The form of an instance, and the JSON that the API call would take: two spellings of one thing (CONTRACT §3, §4).
 
-The rules are the API's own: the form is turned into the API's body, and what that refuses is shown beside its field.
+The rules are the API's own (`console.form_rules`): the form is turned into the API's body, which they look at.
 """
 
 import json
@@ -13,7 +13,7 @@ from django.conf import settings
 from console import curl
 from elements.acton.default_poller import DEFAULT
 from instances import configuration
-from instances.configuration import MASK, ConfigurationError
+from instances.configuration import MASK
 from instances.models import Instance
 from polling import provisioning
 
@@ -33,7 +33,6 @@ KEYS = {
 }
 FIELDS = {key: field for field, key in KEYS.items()}
 SECRETS = ("api_secret", "signature_key")
-MINUTES_A_DAY = 1440
 TAG_JOINT = ", "
 UNSAID = {  # where events are off, these are not worth a line
     "event.vendor.type": "polling",
@@ -327,37 +326,3 @@ def panes_of(instance: Instance | None) -> list[dict[str, Any]]:
         for resource, entry in DEFAULT.items()
         if resource not in polled
     ]
-
-
-def check(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The resources that it polls. Raises ConfigurationError as the API would."""
-    parsed = configuration.parse(body["configuration"])
-    return provisioning.resources_of(body["configuration"], parsed)
-
-
-def place_of(error: ConfigurationError, resources: list[str]) -> tuple[str, int | None]:
-    """Beside which field an error belongs: (field of the form, None), or (field of a pane, its number).
-
-    What belongs to no field stands above the form: ("", None).
-    """
-    key = error.key.removeprefix("configuration.")
-    if key in FIELDS:
-        return FIELDS[key], None
-    if not key.startswith(POLLERS):
-        return "", None
-    rest = key.removeprefix(POLLERS).lstrip(".")
-    for number, resource in enumerate(resources):
-        if rest == resource or rest.startswith(f"{resource}."):
-            last = rest.removeprefix(resource).lstrip(".").removeprefix("datesConfiguration.")
-            fields = {"url": "url", "idField": "id_field", **{key: field for field, key in PANE.items()}}
-            fields |= dict.fromkeys(ZONES, "zone")
-            return fields.get(last, "resource"), number
-    return "raw", None
-
-
-def cost_of(minutes: int | None, pollers: int) -> str:
-    """What an interval costs a day, in Act-On's calls, while nothing changes (DESIGN promise 6)."""
-    if not minutes or minutes < 1:
-        return ""
-    calls = -(-MINUTES_A_DAY // minutes) * max(pollers, 1)
-    return f"At least {calls:,} of Act-On's 30,000 calls a day; each list that changed costs one more a poll."

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from pydantic import ValidationError
 
 from api.bodies import InstanceChange
-from console import curl, instance_form
+from console import curl, form_rules, instance_form
 from console.instance_form import InstanceForm, PollerForms
 from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
 from instances.models import Instance
@@ -29,10 +29,14 @@ class Sheet:
     opened: str = ""  # the resource whose pane is open
 
     @property
+    def is_new(self) -> bool:
+        return self.instance is None
+
+    @property
     def cost(self) -> str:
         pollers = self.body["configuration"].get(instance_form.POLLERS) or {}
         minutes = self.body["configuration"].get("event.poller.refresh_interval")
-        return instance_form.cost_of(
+        return form_rules.cost_of(
             int(minutes) if str(minutes or "").isdigit() else None, len(pollers) if isinstance(pollers, dict) else 1
         )
 
@@ -169,20 +173,16 @@ def is_accepted(sheet: Sheet) -> bool:
     if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
         form.add_error("further", problem)
     panes_are_valid = sheet.mode == "json" or _panes_are_valid(sheet)
-    if form.errors or not panes_are_valid:
-        return False
+    for error in form_rules.problems(sheet.body):
+        show(sheet, error)
     try:
         said = InstanceChange.model_validate({"name": sheet.body["name"], "tags": sheet.body.get("tags")})
-        instance_form.check(sheet.body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        form.add_error(str(first["loc"][0]), first["msg"].removeprefix("Value error, "))
-        return False
-    except ConfigurationError as error:
-        show(sheet, error)
+    except ValidationError as refused:
+        first = refused.errors()[0]
+        _say(form, str(first["loc"][0]), first["msg"].removeprefix("Value error, "))
         return False
     sheet.body |= {"name": said.name} | ({"tags": said.tags} if said.tags else {})
-    return True
+    return panes_are_valid and not form.errors and not (sheet.mode == "form" and sheet.panes.total_error_count())
 
 
 def _panes_are_valid(sheet: Sheet) -> bool:
@@ -197,14 +197,19 @@ def _panes_are_valid(sheet: Sheet) -> bool:
 
 
 def show(sheet: Sheet, error: ConfigurationError) -> None:
-    """Put what the API would say beside the field that it is about."""
-    name, number = instance_form.place_of(error, [pane["resource"] for pane in sheet.chosen])
+    """Put what the API would say beside the field that it is about, unless more is said there already."""
+    name, number = form_rules.place_of(error, [pane["resource"] for pane in sheet.chosen])
     if number is not None and sheet.mode == "form":
-        sheet.panes.forms[number].add_error(name, error.problem)
+        _say(sheet.panes.forms[number], name, error.problem)
     elif number is not None:
-        sheet.form.add_error("raw", f"{error.key.removeprefix('configuration.')}: {error.problem}")
+        _say(sheet.form, "raw", f"{error.key.removeprefix('configuration.')}: {error.problem}")
     else:
-        sheet.form.add_error(name or None, error.problem if name else f"{error.key}: {error.problem}")
+        _say(sheet.form, name, error.problem if name else f"{error.key}: {error.problem}")
+
+
+def _say(form: Any, name: str, problem: str) -> None:
+    if not name or not form.has_error(name):
+        form.add_error(name or None, problem)
 
 
 def whole(sheet: Sheet) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from acton_hub import storable
 from api.bodies import InstanceBody
-from console import access, instance_form, sheet
+from console import access, form_rules, instance_form, sheet
 from console.access import PageRequest, operators_page
 from console.sheet import Sheet
 from instances.configuration import MASK, masked
@@ -63,7 +63,7 @@ def sheet_of(found: dict[str, Any], instance: Instance | None) -> Sheet:
     try:
         InstanceBody.model_validate(found)
         raw = found["configuration"]
-        pollers = instance_form.check({"configuration": {**raw, "event.notification.callback.url": "http://a.example"}})
+        pollers = form_rules.check({"configuration": {**raw, "event.notification.callback.url": "http://a.example"}})
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -98,9 +98,18 @@ def test_an_error_stands_beside_its_field_and_nothing_is_stored(
 
 
 def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
-    empty = FIELDS | dict.fromkeys(("name", "api_key", "api_secret", "p-0-selected"), "")
-    text = browser.post("/console/instances/new", empty).content.decode()
-    assert text.count('<p class="field-error" role="alert">') == 4
+    empty = FIELDS | dict.fromkeys(("name", "api_key", "api_secret", "callback_url", "p-0-id_field"), "")
+    wrong = {
+        "refresh_minutes": "0",
+        "p-TOTAL_FORMS": "2",
+        "p-1-selected": "on",
+        "p-1-resource": "more",
+        "p-1-url": "/no",
+    }
+    text = browser.post("/console/instances/new", empty | wrong).content.decode()
+    assert text.count('<p class="field-error" role="alert">') == 7
+    text = browser.post("/console/instances/new", FIELDS | {"p-0-selected": ""}).content.decode()
+    assert text.count('<p class="field-error" role="alert">') == 1
 
 
 def test_what_was_typed_survives_the_way_through_json_and_back(browser: Client) -> None:

@@ -29,7 +29,7 @@ def test_a_code_is_shown_without_log_in_and_nothing_is_asked_of_the_database(cli
 def test_the_call_can_be_pasted_whatever_the_code_holds(client: Client) -> None:
     text = page(client, code=MEAN, state=MEAN)
     assert MEAN not in text
-    call = next(code for code in re.findall(r"<code>(.*?)</code>", text, re.DOTALL) if code.startswith("curl"))
+    call = next(code for code in re.findall(r"<code id=[^>]*>(.*?)</code>", text, re.DOTALL) if code.startswith("curl"))
     words = shlex.split(html.unescape(call))
     assert words[:3] == ["curl", "-X", "POST"]
     body = json.loads(words[words.index("-d") + 1])

@@ -161,6 +161,17 @@ def test_a_backfill_may_deliver_again_what_was_delivered(user: User, api: Client
     assert len(set(again)) == 1
 
 
+def test_a_backfill_of_one_list(user: User, api: Client, act_on: Sandbox) -> None:
+    instance = make(user, act_on, {"contacts": CONTACTS})
+    done = backfill(api, instance, **{"from": 0, "list": "l-0002"})
+    assert (done.status, done.events_created) == ("succeeded", 3)
+    assert {object_id.partition(":")[0] for object_id in Change.objects.values_list("object_id", flat=True)} == {
+        "l-0002"
+    }
+    unknown = backfill(api, instance, **{"from": 0, "list": "l-9999"})
+    assert (unknown.status, unknown.error) == ("failed", "list l-9999: is not one that this poller covers")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "key"),
     [
