@@ -50,8 +50,8 @@ def wants_page(request: HttpRequest) -> bool:
 
 
 def _rows(shown: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row an operation, for the page."""
-    return [
+    """One row an operation, for the page; those of a tag stand together."""
+    rows = [
         {
             "method": method.upper(),
             "path": path,
@@ -64,3 +64,5 @@ def _rows(shown: dict[str, Any]) -> list[dict[str, Any]]:
         for path, methods in shown["paths"].items()
         for method, operation in methods.items()
     ]
+    tags = list(dict.fromkeys(row["tag"] for row in rows))
+    return sorted(rows, key=lambda row: tags.index(row["tag"]))

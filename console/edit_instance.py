@@ -2,13 +2,14 @@
 
 import json
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from console import access, authorize, curl, form_preview, instance_form, transfer
+from console import access, authorize, curl, first_visit, form_preview, instance_form, transfer
 from console import sheet as sheets
 from console.access import PageRequest, operators_page
 from console.models import Authorization
@@ -83,6 +84,8 @@ def new(request: PageRequest) -> HttpResponse:
         return _render(request, _again(request, again))
     if copied := request.GET.get("copy", ""):
         return _render(request, transfer.sheet_of(transfer.document(_other(request, copied)), None))
+    if "first" in request.GET and settings.ACTON_API_URL == first_visit.SANDBOX:
+        return _render(request, first_visit.sheet())
     return _render(request, sheets.blank(None))
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import access, curl, event_log, overview, polls, records, sparkline
+from console import access, curl, event_log, first_visit, overview, polls, records, sparkline
 from console.access import PageRequest, page
 from elements.acton import limits
 from events import webhooks
@@ -51,6 +51,7 @@ def shown(request: PageRequest, instance: Instance, **more: Any) -> HttpResponse
         "poll_chart": sparkline.of_polls(latest[::-1]),
         "changes": event_log.with_deliveries(access.changes(request).filter(instance=instance))[:LATEST_EVENTS],
         "waiting": list(_waiting(instance)),
+        "can_be_tried_out": first_visit.fits(instance),
         "webhook": _webhook(instance),
         "authorize_url_call": curl.authorize_url(instance.option("oauth.callback.url", "")),
         "authenticate_again_call": curl.authenticate_again(instance),

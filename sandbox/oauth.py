@@ -30,7 +30,10 @@ class LoginForm(forms.Form):
     )
     password = forms.CharField(
         label="Password",
-        widget=forms.PasswordInput(attrs={"id": "oauth_user_password", "autocomplete": "current-password"}),
+        initial="anything",
+        widget=forms.PasswordInput(
+            attrs={"id": "oauth_user_password", "autocomplete": "current-password"}, render_value=True
+        ),
     )
 
     def clean_password(self) -> str:

@@ -68,6 +68,7 @@ CONSOLE = {
     "poll": Role.OPERATOR,
     "enabled": Role.OPERATOR,
     "test_event": Role.OPERATOR,
+    "try_out": Role.OPERATOR,
     "events": Role.VIEWER,
     "tail": Role.VIEWER,
     "export": Role.VIEWER,
