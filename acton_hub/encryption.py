@@ -8,12 +8,14 @@ import base64
 import hashlib
 import hmac
 import secrets
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.db import models
+
+KEPT = 1000  # secrets that a process remembers in clear
 
 if TYPE_CHECKING:
     TextField = models.TextField[str, str]
@@ -32,7 +34,13 @@ def encrypt(text: str) -> str:
 
 def decrypt(token: str) -> str:
     """Raises cryptography.fernet.InvalidToken when no key of ENCRYPTION_KEYS fits."""
-    return _cipher(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
+    return _decrypted(tuple(settings.ENCRYPTION_KEYS), token)
+
+
+@lru_cache(maxsize=KEPT)
+def _decrypted(keys: tuple[str, ...], token: str) -> str:
+    """The same few secrets are needed at every delivery of an instance, and reading one takes as long as a query."""
+    return _cipher(keys).decrypt(token.encode()).decode()
 
 
 def _hash(key: str, text: str) -> str:

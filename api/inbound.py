@@ -4,10 +4,11 @@ import hashlib
 import json
 import uuid
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from pydantic import Field
@@ -141,9 +142,22 @@ def _may_call(request: ApiRequest, instance_ids: list[int], body: bytes) -> None
             raise ApiError(404, NOT_FOR_ANY)
         raise Unauthenticated("The Authorization header is missing, and there is no valid signature.")
     caller = authorize(request, Role.OPERATOR)
-    owners = list(instances.values_list("organization_id", flat=True))
-    if owners != [caller.organization.pk] * len(instance_ids):
+    if _owners(instance_ids) != [caller.organization.pk] * len(instance_ids):
         raise ApiError(404, NOT_FOR_ANY)
+
+
+def _owners(instance_ids: list[int]) -> list[int]:
+    """The organizations of those of the instances that are there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_owners_statement(len(instance_ids)), instance_ids)
+        return [owner for (owner,) in cursor.fetchall()]
+
+
+@cache
+def _owners_statement(count: int) -> str:
+    """As Django writes it: writing it costs more than running it."""
+    rows = Instance.objects.filter(pk__in=range(count)).values_list("organization_id", flat=True)
+    return str(rows.query.sql_with_params()[0])
 
 
 def _is_signed(instance: Instance, body: bytes, given: str) -> bool:

@@ -30,6 +30,10 @@ def both(rest: str, **operations: Operation) -> list[URLPattern]:
 
 settings = endpoint(GET=accounts.read, POST=accounts.change, PATCH=accounts.change)
 urlpatterns = [
+    # First, since routes are tried in turn, and these come in bursts.
+    path("events", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
+    path("events/<str:element>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
+    path("events/<str:element>/<int:instance_id>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
     path("healthz", endpoint(GET=health.healthz)),
     path("healthz/live", endpoint(GET=health.live)),
     path("version", endpoint(GET=health.version)),
@@ -72,9 +76,6 @@ urlpatterns = [
     *both("/poll/preview", POST=backfill.show),
     *both("/polls", GET=instances.polls),
     *both("/backfill", POST=backfill.backfill),
-    path("events", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
-    path("events/<str:element>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
-    path("events/<str:element>/<int:instance_id>", endpoint(POST=inbound.take, GET=inbound.take_by_get)),
     path("accounts/settings", settings),
     path("accounts/<int:account_id>/settings", settings),
     path(
