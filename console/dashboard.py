@@ -1,27 +1,40 @@
 """The first page: how everything is, and what needs somebody."""
 
-from datetime import timedelta
+from collections import Counter
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import access
+from console import access, activity, attention
 from console.access import PageRequest, page
-from events.models import Delivery
-
-DAY = timedelta(hours=24)
+from console.instance_list import with_states
 
 
 @require_safe
 @page
 def show(request: PageRequest) -> HttpResponse:
     organization = request.user.organization_id
-    waiting = Delivery.objects.filter(notification__organization=organization).exclude(status=Delivery.Status.NOTIFIED)
+    now = timezone.now()
+    states = dict(with_states(access.instances(request), now).order_by("name").values_list("pk", "state_word"))
+    instances = list(states)
+    if not instances:
+        return render(request, "console/dashboard.html")
+    views = activity.views()
+    by = request.GET.get("by", "")
+    by = by if by in views else "hour"
+    chart = activity.chart(activity.counted(organization, instances, views[by], now))
+    near, busiest = attention.limits_near(organization, now)
     context = {
-        "instances": access.instances(request).count(),
-        "events": access.changes(request).filter(found_at__gte=timezone.now() - DAY).count(),
-        "waiting": waiting.count(),
+        "states": dict(Counter(states.values())),
+        "by": by,
+        "views": views,
+        "view": views[by],
+        "chart": chart,
+        "items": attention.of_instances(states) + attention.of_callbacks(organization),
+        "slow": attention.slow_callbacks(organization, now),
+        "near": near,
+        "busiest": busiest,
     }
     return render(request, "console/dashboard.html", context)

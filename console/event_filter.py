@@ -46,7 +46,7 @@ class Filter(forms.Form):
     type = forms.ChoiceField(choices=[("", "any"), *((kind.value, kind.value) for kind in EventType)], required=False)
     status = forms.ChoiceField(choices=STATUSES, required=False)
     object_id = forms.CharField(
-        max_length=300, required=False, widget=forms.TextInput(attrs={"placeholder": "l-0001:12 or l-0001:*"})
+        max_length=300, required=False, widget=forms.TextInput(attrs={"placeholder": "l-0001:12, l-0001:*"})
     )
     span = forms.ChoiceField(label="Time", choices=list(SPAN_NAMES.items()), required=False)
     begin = forms.DateTimeField(label="From (UTC)", required=False, widget=Moment)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from console.templatetags.moments import utc, utc_ms
 from elements.acton.sources import Source, source_of
@@ -16,15 +15,13 @@ from polling import configuration, templates
 from polling.configuration import PollerConfiguration
 from polling.models import Poll, Poller
 
-LATE = timedelta(minutes=2)  # a poller is called late when it was due so long ago
-
 
 @dataclass(frozen=True)
 class Fact:
     """One thing that was checked. `verdict`: good, bad (it is in the way), warn (it may be) or off (good to know)."""
 
     verdict: str
-    text: SafeString
+    text: str  # escaped where it is shown, unless it is safe already
     words: str = ""  # Act-On's or the callback's own
     link: str = ""  # where it is mended
     action: str = ""  # what the link says
@@ -34,7 +31,7 @@ def of_instance(instance: Instance) -> Iterator[Fact]:
     page = reverse("console:instance", args=[instance.pk])
     if instance.disabled:
         text = "The instance is disabled: it is not polled. Its position is kept; once enabled, it goes on from there."
-        yield Fact("bad", format_html(text), link=page, action="Enable it")
+        yield Fact("bad", text, link=page, action="Enable it")
     problem, since = instance.connection.problem, instance.connection.problem_since
     if problem:
         text = "It needs authentication: Act-On refused the hub {}. Nothing is polled meanwhile, and nothing is lost."
@@ -42,19 +39,21 @@ def of_instance(instance: Instance) -> Iterator[Fact]:
         yield Fact("bad", format_html(text, utc(since)), problem, again, "Authenticate again")
     if not instance.events_enabled:
         edit = reverse("console:edit", args=[instance.pk])
-        yield Fact("bad", format_html("Events are not enabled: it is not polled."), link=edit, action="Enable events")
-    if not (instance.disabled or problem or not instance.events_enabled):
-        yield Fact("good", format_html("The instance is enabled, authenticated, and has its events enabled."))
+        yield Fact("bad", "Events are not enabled: it is not polled.", link=edit, action="Enable events")
+    if instance.paused:
+        yield Fact("bad", "It is paused: it is not polled until it goes on.", link=page, action="Go on")
+    if instance.state == "polling":
+        yield Fact("good", "The instance is enabled, authenticated, and has its events enabled.")
 
 
 def of_callback(instance: Instance) -> Iterator[Fact]:
     subscription = instance.subscription
     page = reverse("console:instance", args=[instance.pk])
     if not instance.callback_url:
-        yield Fact("bad", format_html("It has no callback URL: nobody is told."), link=page, action="Open the instance")
+        yield Fact("bad", "It has no callback URL: nobody is told.", link=page, action="Open the instance")
     elif not subscription.active:
         text = "Its callback failed so often that the subscription was deactivated: deliveries are queued."
-        yield Fact("bad", format_html(text), link=page, action="Release them")
+        yield Fact("bad", text, link=page, action="Release them")
     elif subscription.failing_since:
         text = "Its callback has accepted nothing since {}. It is tried with one delivery at a time."
         yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")
@@ -139,11 +138,11 @@ def _last_poll(poller: Poller, last: Poll | None) -> Iterator[Fact]:
 def _schedule(poller: Poller, last: Poll | None, now: datetime) -> Iterator[Fact]:
     """A poller that should have run and did not."""
     instance = poller.instance
-    under_way = last is not None and last.status == Poll.Status.RUNNING
-    if instance.state == "polling" and not under_way and poller.next_poll_at < now - LATE:
+    late_since = poller.late_since(last, now) if instance.state == "polling" else None
+    if late_since is not None:
         text = "{} should have been polled {}, and were not. Is the worker running?"
         page = reverse("console:instance", args=[instance.pk])
-        due = format_html(text, poller.resource, utc(poller.next_poll_at))
+        due = format_html(text, poller.resource, utc(late_since))
         yield Fact("bad", due, link=page, action="Open the instance")
 
 

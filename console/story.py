@@ -113,7 +113,7 @@ def _story(instance: Instance, known: _Known, question: Question, now: datetime)
         last, skipping = known.last_polls.get(poller.pk), known.skipping.get(poller.pk)
         facts += poller_facts.of_poller(poller, last, skipping, question.list_id, question.changed_ms, now)
     if not known.pollers:
-        facts.append(Fact("bad", format_html("No resource is polled: the configuration names none.")))
+        facts.append(Fact("bad", "No resource is polled: the configuration names none."))
     own = list(_of_object(known, question))
     facts = own + facts + list(poller_facts.of_callback(instance))
     seen = bool(known.changes or known.tracked)
@@ -128,8 +128,8 @@ def _headline(known: _Known, facts: list[Fact], seen: bool) -> Fact:
     if problem is not None:
         return problem
     if seen:
-        return Fact("warn", format_html("It is known, but no change of it is kept."))
-    return Fact("warn", format_html("It was never seen, and nothing known here is in its way. Ask Act-On."))
+        return Fact("warn", "It is known, but no change of it is kept.")
+    return Fact("warn", "It was never seen, and nothing known here is in its way. Ask Act-On.")
 
 
 def _of_object(known: _Known, question: Question) -> Iterator[Fact]:
@@ -141,7 +141,7 @@ def _of_object(known: _Known, question: Question) -> Iterator[Fact]:
             format_html(", dated {} in Act-On", utc_ms(int(dated))) if dated.isdigit() and ":" in row.version else ""
         )
         if row.deleted:
-            yield Fact("warn", format_html("It was deleted in Act-On: a sweep of the list's ids did not find it."))
+            yield Fact("warn", "It was deleted in Act-On: a sweep of the list's ids did not find it.")
             continue
         yield Fact(
             "good",
@@ -178,10 +178,9 @@ def _of_delivery(change: Change) -> Fact:
     if worst.status == Delivery.Status.QUEUED:
         text = format_html("{}; its delivery is queued and waits to be released.", found)
     elif worst.status == Delivery.Status.RETRY:
-        text = format_html(
-            "{}; {} attempt{} failed, the next one is due {}.",
-            found, worst.attempts_made, "" if worst.attempts_made == 1 else "s", utc(worst.next_attempt_at),
-        )  # fmt: skip
+        plural = "" if worst.attempts_made == 1 else "s"
+        due = utc(worst.next_attempt_at) or "not planned"
+        text = format_html("{}; {} attempt{} failed, the next one: {}.", found, worst.attempts_made, plural, due)
     else:
         text = format_html("{}; its delivery waits for its turn.", found)
     return Fact("bad", text, words=worst.last_error)

@@ -3,12 +3,14 @@
 
 const shown = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
 
+const clock = new Intl.DateTimeFormat("sv-SE", { timeStyle: "short" });
+
 function localize(root) {
   root.querySelectorAll("time[datetime]:not([title])").forEach((time) => {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) {
-      time.title = time.textContent;
-      time.textContent = shown.format(moment);
+      time.title = time.textContent.includes("UTC") ? time.textContent : `${time.textContent} UTC`;
+      time.textContent = (time.dataset.form === "clock" ? clock : shown).format(moment);
     }
   });
 }

@@ -31,6 +31,13 @@ def utc_ms(milliseconds: int | None) -> SafeString | str:
     return _time(moment, f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}")
 
 
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """Hour and minute alone, where the day is told elsewhere."""
+    moment = moment.astimezone(UTC)
+    return format_html('<time datetime="{}" data-form="clock">{}</time>', _machine(moment), f"{moment:%H:%M}")
+
+
 def _time(moment: datetime, text: str) -> SafeString:
     return format_html('<time datetime="{}">{} <small>UTC</small></time>', _machine(moment), text)
 

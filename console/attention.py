@@ -1,0 +1,169 @@
+"""What needs somebody, each with a link to where it is mended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, Max, OuterRef, Q, Subquery
+from django.urls import reverse
+
+from elements.acton import limits
+from elements.acton.limits import Usage
+from elements.models import CallBudget
+from events.models import Attempt, Delivery, Subscription
+from instances.models import Instance
+from polling.models import Poll
+
+SHOWN = 5  # of each kind
+SLOW_MS = 1000
+LATEST_ATTEMPTS = 10_000  # are looked at: of the whole hub, since only their ids tell which are young
+LATELY = timedelta(hours=24)
+# What is wrong with an instance, in the order of how bad it is; the states are those of the list of instances.
+WRONG = {
+    "needs authentication": "Act-On refuses the hub. Nothing is polled until somebody authenticates again.",
+    "late": "It should have been polled and was not. Is the worker running?",
+    "failing": "Its last poll failed; it is tried again.",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is wrong. `words` are Act-On's or the callback's own."""
+
+    kind: str  # the state's word
+    title: str
+    text: str
+    link: str
+    action: str
+    words: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Callback:
+    """How long one callback took lately."""
+
+    url: str
+    link: str
+    attempts: int
+    mean_ms: int
+    longest_ms: int
+    unanswered: int
+
+
+def of_instances(states: dict[int, str]) -> list[Item]:
+    """What is wrong with instances whose states (by id) are these, worst first. One query."""
+    wrong = [pk for word in WRONG for pk, state in states.items() if state == word]
+    failed = Poll.objects.filter(poller__instance=OuterRef("pk"), status=Poll.Status.FAILED).order_by("-pk")
+    rows = (
+        Instance.objects.filter(pk__in=wrong[: SHOWN * len(WRONG)])
+        .annotate(error=Subquery(failed.values("error")[:1]))
+        .values("pk", "name", "connection__problem", "connection__problem_since", "error")
+    )
+    found = {row["pk"]: _of_instance(dict(row), states[row["pk"]]) for row in rows}
+    return [found[pk] for pk in wrong if pk in found]
+
+
+def _of_instance(row: dict[str, Any], state: str) -> Item:
+    page = reverse("console:instance", args=[row["pk"]])
+    if state == "needs authentication":
+        words, since = row["connection__problem"], row["connection__problem_since"]
+        return Item(state, row["name"], WRONG[state], page, "Authenticate again", words, since)
+    return Item(state, row["name"], WRONG[state], page, "Open it", (row["error"] or "") if state == "failing" else "")
+
+
+def of_callbacks(organization_id: int) -> list[Item]:
+    """Callbacks that accept nothing, and what is queued for them. Two queries."""
+    queued = dict(
+        Delivery.objects.filter(status=Delivery.Status.QUEUED)
+        .order_by()
+        .values_list("subscription")
+        .annotate(Count("pk"))
+    )
+    rows = (
+        Subscription.objects.filter(organization=organization_id)
+        .filter(Q(active=False) | Q(failing_since__isnull=False) | Q(pk__in=queued))
+        .select_related("instance")
+        .order_by("active", "failing_since", "pk")
+    )
+    return [_of_callback(row, queued.get(row.pk, 0)) for row in rows[: 2 * SHOWN]]
+
+
+def _of_callback(row: Subscription, queued: int) -> Item:
+    page = reverse("console:instance", args=[row.instance_id]) if row.instance_id else reverse("console:events")
+    events = f"{reverse('console:events')}?status=queued"
+    if row.instance_id:
+        events = f"{events}&instance={row.instance_id}"
+    title = f"{row.instance.name} ({row.host})" if row.instance else row.url
+    waiting = "One delivery is queued." if queued == 1 else f"{queued:,} deliveries are queued."
+    if not row.active:
+        text = f"The callback failed so often that it is not called any more. {waiting}"
+        return Item("deactivated", title, text, page, "Release them", since=row.failing_since)
+    if queued:
+        text = f"{waiting} They wait until they are released."
+        return Item("queued", title, text, events, "Look at them", since=row.failing_since)
+    text = "The callback accepts nothing. One delivery at a time is tried."
+    link = events.replace("queued", "retry")
+    return Item("callback failing", title, text, link, "Look at its deliveries", since=row.failing_since)
+
+
+def slow_callbacks(organization_id: int, now: datetime) -> list[Callback]:
+    """The slowest callbacks of late, slowest first: those that take longer than SLOW_MS in the mean. Three queries."""
+    newest = Attempt.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    # Looked up one by one: a join would begin at the organization, and read everything that it ever sent.
+    subscription = Delivery.objects.filter(pk=OuterRef("delivery")).values("subscription")
+    rows = (
+        Attempt.objects.filter(pk__gt=newest - LATEST_ATTEMPTS, started_at__gte=now - LATELY)
+        .annotate(subscription=Subquery(subscription))
+        .order_by()
+        .values("subscription")
+        .annotate(
+            attempts=Count("pk"),
+            mean=Avg("duration_ms"),
+            longest=Max("duration_ms"),
+            unanswered=Count("pk", filter=Q(status_code=None)),
+        )
+        .filter(mean__gte=SLOW_MS)
+    )
+    slow = {row["subscription"]: row for row in rows}
+    mine = Subscription.objects.filter(pk__in=slow, organization=organization_id).select_related("instance")
+    found = [_callback(each, dict(slow[each.pk])) for each in mine]
+    return sorted(found, key=lambda callback: -callback.mean_ms)[:SHOWN]
+
+
+def _callback(subscription: Subscription, row: dict[str, Any]) -> Callback:
+    instance = subscription.instance
+    return Callback(
+        url=f"{instance.name} ({subscription.host})" if instance else subscription.url,
+        link=reverse("console:instance", args=[instance.pk]) if instance else "",
+        attempts=row["attempts"],
+        mean_ms=round(row["mean"]),
+        longest_ms=row["longest"],
+        unanswered=row["unanswered"],
+    )
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One of Act-On's limits that is near its end, and an instance that shares it."""
+
+    title: str
+    link: str
+    usage: Usage
+
+
+def limits_near(organization_id: int, now: datetime) -> tuple[list[Limit], list[Usage]]:
+    """The limits that are near their end, and the account that has called most today. One query."""
+    rows = (
+        CallBudget.objects.filter(connections__organization=organization_id, connections__instances__isnull=False)
+        .annotate(instance=Max("connections__instances"), account=Max("connections__account"))
+        .order_by("-day", "-day_calls")
+    )
+    near: list[Limit] = []
+    busiest: list[Usage] = []
+    for row in rows[:200]:
+        used = limits.usage(row, now)[:2]  # the calls of this second are over when one reads of them
+        busiest = busiest or used
+        link = reverse("console:instance", args=[row.instance])
+        near += [Limit(row.account or "account not named", link, each) for each in used if each.is_near]
+    return near[:SHOWN], busiest
