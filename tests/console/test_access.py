@@ -24,7 +24,7 @@ def test_every_page_wants_a_log_in(db: None, client: Client, name: str) -> None:
 
 
 def test_the_first_visit_leads_to_the_first_instance(browser: Client) -> None:
-    assert 'href="/console/instances/new"' in browser.get("/console/").content.decode()
+    assert 'href="/console/instances/new?first"' in browser.get("/console/").content.decode()
 
 
 @pytest.mark.parametrize("name", WITH_ID)
