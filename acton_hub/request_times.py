@@ -1,4 +1,4 @@
-"""How long requests take, by area and kind of status: counted in memory, written down every few seconds.
+"""How long requests take, by area and status: counted in memory, written down every few seconds.
 
 A row a request would cost more than many a request does. So a web server that is killed loses the counts of its last
 seconds; one that is stopped writes them first.
@@ -28,7 +28,7 @@ def middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Calla
         began = time.monotonic()
         response = get_response(request)
         took = tallies.observed(
-            "request_seconds", [time.monotonic() - began], area_of(request), f"{response.status_code // 100}xx"
+            "request_seconds", [time.monotonic() - began], area_of(request), str(response.status_code)
         )
         with _lock:
             _gathered.update(took)

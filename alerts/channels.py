@@ -54,8 +54,9 @@ def headline(messages: Messages) -> str:
 
 def line(message: Message) -> str:
     alert = message.alert
-    when = alert.ended_at if message.moment == Message.Moment.ENDED else alert.began_at
-    return f"{_iso(when)} {alert.kind} {message.moment}: {alert.text}"
+    if message.moment == Message.Moment.BEGAN:
+        return f"{_iso(alert.began_at)} {alert.kind} began: {alert.text}"
+    return f"{_iso(alert.ended_at)} {alert.kind} ended, since {_iso(alert.began_at)} it was: {alert.text}"
 
 
 def _iso(moment: datetime | None) -> str:

@@ -76,7 +76,7 @@ def throttle(times: int) -> None:
 
 
 def failing_requests() -> None:
-    tallies.add(tallies.observed("request_seconds", [0.1] * 11, "instances", "5xx"))
+    tallies.add(tallies.observed("request_seconds", [0.1] * 11, "instances", "500"))
 
 
 def untold_alert() -> None:
