@@ -4,9 +4,13 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import transaction
 
 from accounts.models import Organization, Role, User
+
+LEAST_SECRET = 20  # characters
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,24 @@ def add_member(organization: Organization, email: str, role: Role) -> tuple[User
     return user, password
 
 
+def _refuse_what_can_be_guessed() -> None:
+    """Raises ImproperlyConfigured that names the setting."""
+    try:
+        if settings.BOOTSTRAP_ADMIN_PASSWORD:
+            validate_password(settings.BOOTSTRAP_ADMIN_PASSWORD, User(email=settings.BOOTSTRAP_ADMIN_EMAIL))
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"BOOTSTRAP_ADMIN_PASSWORD cannot be used: {' '.join(error.messages)}") from None
+    for name in ("BOOTSTRAP_USER_SECRET", "BOOTSTRAP_ORGANIZATION_SECRET"):
+        if 0 < len(getattr(settings, name)) < LEAST_SECRET:
+            raise ImproperlyConfigured(f"{name} cannot be used: expected at least {LEAST_SECRET} characters")
+
+
 def ensure() -> Bootstrapped:
     """Make the first organization where there is none yet. The same settings on a later start change nothing."""
     if Organization.objects.exists():
         return Bootstrapped(created=False, admin_email=settings.BOOTSTRAP_ADMIN_EMAIL)
+    if settings.IN_PRODUCTION:
+        _refuse_what_can_be_guessed()
     organization, user, password = create_organization(
         "Acton Hub",
         settings.BOOTSTRAP_ADMIN_EMAIL,

@@ -147,6 +147,8 @@ def redis_url(value: str) -> str:
 
 def fernet_keys(value: str) -> list[str]:
     keys = [item.strip() for item in value.split(",") if item.strip()]
+    if any(len(set(key)) < 10 for key in keys):
+        raise ValueError("expected random keys")
     try:
         MultiFernet([Fernet(key) for key in keys])
     except ValueError:
@@ -184,10 +186,31 @@ def _kept(folder: Path, name: str, make: Callable[[], str]) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def secret_key(folder: Path) -> str:
-    return os.environ.get("SECRET_KEY", "").strip() or _kept(folder, "secret_key", get_random_secret_key)
+def secret_key(folder: Path, *, make: bool) -> str:
+    """SECRET_KEY, else the one kept in the folder, which is made there where `make` says so."""
+    given: str = read("SECRET_KEY", _hard_to_guess, "", secret=True)
+    return given or _kept_or_made("SECRET_KEY", folder, get_random_secret_key, make=make)
 
 
-def encryption_keys(folder: Path) -> list[str]:
+def encryption_keys(folder: Path, *, make: bool) -> list[str]:
     given: list[str] = read("ENCRYPTION_KEYS", fernet_keys, [], secret=True)
-    return given or fernet_keys(_kept(folder, "encryption_keys", lambda: Fernet.generate_key().decode("ascii")))
+    return given or fernet_keys(_kept_or_made("ENCRYPTION_KEYS", folder, _new_fernet_key, make=make))
+
+
+def _new_fernet_key() -> str:
+    return Fernet.generate_key().decode("ascii")
+
+
+def _kept_or_made(name: str, folder: Path, new: Callable[[], str], *, make: bool) -> str:
+    if not make and not (folder / name.lower()).exists():
+        raise ImproperlyConfigured(
+            f"{name} is missing: a hub whose PUBLIC_URL is https:// makes up no secrets. Set it (docs/deployment.md)"
+        )
+    return _kept(folder, name.lower(), new)
+
+
+def _hard_to_guess(value: str) -> str:
+    """Raises ValueError for what was left as an example had it, or can be guessed."""
+    if len(value) < 32 or len(set(value)) < 10 or value.startswith("django-insecure-"):
+        raise ValueError("expected at least 32 random characters")
+    return value

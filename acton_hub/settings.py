@@ -15,8 +15,10 @@ PORT = e.read("PORT", e.whole_number(1, 65535), 8000)
 LOCAL_HOST = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(HOST, f"[{HOST}]" if ":" in HOST else HOST)  # noqa: S104
 LOCAL_URL = f"http://{LOCAL_HOST}:{PORT}"
 PUBLIC_URL = e.read("PUBLIC_URL", e.http_url, LOCAL_URL)
-SECRET_KEY = e.secret_key(DATA_DIR)
-ENCRYPTION_KEYS = e.encryption_keys(DATA_DIR)
+# Where others reach the hub nothing is made up: a folder that was lost would silently become another hub.
+IN_PRODUCTION = PUBLIC_URL.startswith("https://")
+SECRET_KEY = e.secret_key(DATA_DIR, make=not IN_PRODUCTION)
+ENCRYPTION_KEYS = e.encryption_keys(DATA_DIR, make=not IN_PRODUCTION)
 
 SANDBOX_ENABLED = e.read("SANDBOX_ENABLED", e.boolean, False)
 SANDBOX_API_URL = f"{LOCAL_URL}/sandbox"
@@ -181,11 +183,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # Two hubs may run on one machine, and browsers do not tell ports apart.
 SESSION_COOKIE_NAME = f"acton_hub_session_{PORT}"
 CSRF_COOKIE_NAME = f"acton_hub_csrf_{PORT}"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
 # Behind a proxy that ends TLS: what it says of scheme and sender is believed.
 BEHIND_PROXY = e.read("BEHIND_PROXY", e.boolean, False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_URL.startswith("https://") else 0
+SECURE_HSTS_SECONDS = 31_536_000 if IN_PRODUCTION else 0
 SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # frame options: set by acton_hub.middleware, on pages only (CONTRACT §1)
     "security.W005",  # other names below this one are not ours to decide on

@@ -7,8 +7,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from elements import catalogue
 
+MOST_WITH_HTML = 5000  # characters; what is longer is too long without its tags, too
+
 
 def _without_html(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MOST_WITH_HTML:
+        return value
     return strip_tags(value).replace("\0", "").strip() if isinstance(value, str) else value
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
 from accounts import audit
-from acton_hub import storable
+from acton_hub import incoming
 from acton_hub.errors import envelope, request_id_of
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
@@ -76,8 +77,8 @@ def endpoint(**operations: Operation) -> Callable[..., HttpResponse]:
             return envelope(request, 401, str(error))
         except PermissionDenied as error:
             return envelope(request, 403, str(error))
-        except (RequestDataTooBig, RawPostDataException):
-            return envelope(request, 413, "The body is too large.")
+        except (RequestDataTooBig, RawPostDataException) as error:
+            return envelope(request, 413, f"body: is larger than {_most(error, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}.")
         except (ConfigurationError, BadRequest) as error:
             return envelope(request, 400, str(error))
         except ActOnError as error:
@@ -144,6 +145,12 @@ def validated(model: type[B], raw: Any) -> B:
         raise ApiError(400, f"{path}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
+def _most(error: Exception, usual: int) -> str:
+    """The limit that a body is beyond; the one of an upload comes with the error."""
+    most = next((argument for argument in error.args if isinstance(argument, int)), usual)
+    return f"{most // 1024**2} MiB"
+
+
 def _with_methods(response: HttpResponse, operations: Mapping[str, Operation]) -> HttpResponse:
     """Which methods there are, for clients and for a browser's preflight (the origin stands in the middleware)."""
     methods = ", ".join([*operations, "OPTIONS"])
@@ -195,26 +202,17 @@ def json_body(request: HttpRequest) -> Any:
     if kind not in READ_AS_JSON and not kind.endswith("json"):
         raise ApiError(415, f"The body must be {JSON}, not {kind}.")
     try:
-        text = raw.decode("utf-8-sig")
-        body = json.loads(text, parse_constant=_no_constant)
-        unstorable = next(storable.unstorable(body), None)
+        return incoming.loads(raw.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ApiError(
             400, f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
     except UnicodeDecodeError as error:
         raise ApiError(400, f"The body is not UTF-8 text (byte {error.start}).") from None
-    except RecursionError:
-        raise ApiError(400, "The body is nested too deeply.") from None
+    except incoming.Fault as fault:
+        raise ApiError(400, f"{fault.path or 'body'}: {fault.problem}.") from None
     except ValueError as error:
         raise ApiError(400, f"The body is not valid JSON: {error}.") from None
-    if unstorable is not None:
-        raise ApiError(400, f"{unstorable or 'body'}: {storable.PROBLEM}.")
-    return body
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def answer(body: Any, headers: dict[str, str] | None = None) -> JsonResponse:

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
+from acton_hub import incoming
 from api.authorization import ApiRequest
 from api.endpoint import ApiError, json_body
 from elements.acton.uploads import Upload
@@ -27,7 +28,7 @@ def parts_of(request: ApiRequest, field: str) -> "tuple[dict[str, Any], Uploaded
             raise ApiError(400, "The body must be a JSON object.")
         return values or {}, None
     if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
-        raise RequestDataTooBig
+        raise RequestDataTooBig(MOST_BYTES)
     try:
         fields: QueryDict = request.POST
         files = request.FILES
@@ -40,7 +41,7 @@ def parts_of(request: ApiRequest, field: str) -> "tuple[dict[str, Any], Uploaded
     if text is None:
         return {name: fields[name] for name in fields}, uploaded
     try:
-        values = json.loads(str(text))
+        values = incoming.loads(str(text))
     except ValueError as error:
         raise ApiError(400, f"{field}: is not valid JSON: {error}") from None
     if not isinstance(values, dict):

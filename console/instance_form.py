@@ -172,7 +172,7 @@ def _object(text: str) -> dict[str, Any] | None:
     """The JSON object that `text` is, if it is one."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from pydantic import ValidationError
 
+from acton_hub import incoming
 from api.bodies import InstanceChange
 from console import curl, form_rules, instance_form
 from console.instance_form import InstanceForm, PollerForms
@@ -86,17 +87,9 @@ def _sheet(
 def _parsed(text: str) -> Any:
     """What was typed as JSON; as text where it is none, so that the rules say what is wrong with it."""
     try:
-        return json.loads(text, object_pairs_hook=_each_once)
+        return incoming.loads(text, keys_once=True)
     except ValueError:
         return text
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys differ. Raises ValueError: of two with one name the first would be lost without a word."""
-    names = [name for name, _ in pairs]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"{twice!r} is there twice")
-    return dict(pairs)
 
 
 def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> Sheet:
@@ -119,7 +112,7 @@ def switched(data: QueryDict, sheet: Sheet) -> Sheet:
         changed["raw"] = json.dumps(instance_form.pollers_of(sheet.chosen), indent=2)
         return sent(changed, sheet.instance)
     try:
-        given = json.loads(data.get("raw") or "{}", object_pairs_hook=_each_once)
+        given = incoming.loads(data.get("raw") or "{}", keys_once=True)
         if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
             raise ValueError("it must be an object with one object a resource")
     except ValueError as error:

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 from pydantic import ValidationError
 
-from acton_hub import storable
+from acton_hub import incoming
 from api.bodies import InstanceBody
 from console import access, form_rules, instance_form, sheet
 from console.access import PageRequest, operators_page
@@ -48,13 +48,11 @@ def uploaded(request: PageRequest) -> dict[str, Any]:
     if (file.size or 0) > MOST_BYTES:
         raise ValueError("it is larger than a megabyte")
     try:
-        found = json.loads(file.read().decode("utf-8-sig"))
+        found = incoming.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if not isinstance(found, dict) or next(storable.unstorable(found), None) is not None:
-        raise ValueError("it is not a JSON object that can be stored")
+    if not isinstance(found, dict):
+        raise ValueError("it is not a JSON object")
     return found
 
 

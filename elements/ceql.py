@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken
@@ -17,6 +17,8 @@ from lark.exceptions import VisitError
 MOST_CHARACTERS = 8000
 MOST_DEPTH = 50
 MOST_DIGITS = 40
+MOST_CONDITIONS = 200
+MOST_PATTERN = 200
 Value = str | Decimal | bool | None
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -90,6 +92,15 @@ class Like:
 class Among:
     field: str
     values: tuple[Value, ...]
+
+    @cached_property
+    def prepared(self) -> tuple[set[Decimal], set[str], set[str], set[str]]:
+        """Numbers, texts that are no numbers, all as texts, truth values as texts."""
+        told = [value for value in self.values if value is not None and not isinstance(value, bool)]
+        numbers = {number for value in told if (number := _number(value)) is not None}
+        words = {as_text(value) for value in told if _number(value) is None}
+        truths = {as_text(value) for value in self.values if isinstance(value, bool)}
+        return numbers, words, {as_text(value) for value in told} | truths, truths
 
 
 @dataclass(frozen=True)
@@ -204,7 +215,25 @@ def parse(text: str) -> Expression:
         raise CeqlError(f"The query cannot be read from {near!r} on", error.line, error.column) from None
     except (VisitError, RecursionError) as error:
         raise CeqlError("The query is nested too deeply", 1, 1) from error
+    _check_cost(found)
     return found
+
+
+def _check_cost(expression: Expression) -> None:
+    """Each record is looked at with all of it. Raises CeqlError for what would take too long."""
+    waiting, conditions = [expression], 0
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, All | Either):
+            waiting.extend(part.parts)
+        elif isinstance(part, Not):
+            waiting.append(part.part)
+        else:
+            conditions += 1
+            if isinstance(part, Like) and len(part.pattern) > MOST_PATTERN:
+                raise CeqlError(f"The text behind LIKE is longer than {MOST_PATTERN} characters", 1, 1)
+    if conditions > MOST_CONDITIONS:
+        raise CeqlError(f"The query has more than {MOST_CONDITIONS} conditions", 1, 1)
 
 
 Find = Callable[[str], Any]  # a record's value at a field
@@ -234,9 +263,9 @@ def _truth(expression: Expression, find: Find) -> bool | None:
         case Like(field, pattern):
             value = find(field)
             return None if value is None else like(as_text(value), pattern)
-        case Among(field, values):
+        case Among(field):
             value = find(field)
-            return None if value is None else any(_compare(value, "=", each) for each in values)
+            return None if value is None else _is_among(value, expression)
 
 
 def _number(value: Any) -> Decimal | None:
@@ -256,6 +285,16 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def _is_among(value: Any, among: Among) -> bool:
+    """As one comparison by = after another, in the time of one."""
+    numbers, words, texts, truths = among.prepared
+    if isinstance(value, bool):
+        return as_text(value) in {text.lower() for text in texts}
+    number = _number(value)
+    text = as_text(value)
+    return text.lower() in truths or text in words or (text in texts if number is None else number in numbers)
 
 
 def _compare(value: Any, sign: str, wanted: Value) -> bool | None:

@@ -4,6 +4,7 @@ Deliveries to one callback host run in a few lanes, one after another on a kept 
 failure gives the rest of its deliveries back, so that one callback's trouble stays its own (DESIGN promise 7).
 """
 
+import base64
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ from acton_hub.stopping import stopping
 from events import outbox, retry, signing
 from events.models import Delivery
 from events.outbox import Outcome
+from instances.configuration import MASK
 
 LANES_A_HOST = 4
 BUDGET_S = 5.0  # no new attempt begins after it
@@ -91,7 +93,15 @@ def send(session: requests.Session, message: Letter) -> Outcome:
     accepted = 200 <= answer.status_code < 300
     asked_s = retry.asked_pause(answer.status_code, answer.headers.get("Retry-After", ""), started_at)
     words = "" if accepted else f"The callback answered {answer.status_code}"
-    return outcome(answer.status_code, words, text, retry_after_s=asked_s)
+    return outcome(answer.status_code, words, _without_credentials(text, message.basic), retry_after_s=asked_s)
+
+
+def _without_credentials(text: str, basic: tuple[str, str] | None) -> str:
+    """Answers are stored and shown; some callbacks repeat the request in them."""
+    if basic is None or not basic[1]:
+        return text
+    header = base64.b64encode(":".join(basic).encode()).decode()
+    return text.replace(header, MASK).replace(basic[1], MASK)
 
 
 def _head_of(answer: requests.Response, deadline: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from acton_hub import incoming
 from elements import catalogue
 from events.changes import NewChange
 
@@ -56,14 +57,10 @@ def raw(source: Source, changes: Sequence[NewChange]) -> str:
 def as_json_text(payload: str) -> str:
     """A payload as it stands where it is JSON, to the last digit; else as a JSON text of what it is."""
     try:
-        json.loads(payload, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        incoming.loads(payload)
+    except ValueError:
         return json.dumps(payload)
     return payload.strip()
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def inbound_raw(source: Source, payload: str) -> str:

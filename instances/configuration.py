@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from acton_hub import outbound, storable
+from acton_hub import incoming, outbound
 from elements.acton import connections
 from instances.models import Instance
 
 MASK = "********"
+MOST_KEYS = 500
+MOST_KEY_CHARACTERS = 200
 SIGNATURE_KEY = "event.notification.signature.key"
 CALLBACK_URL = "event.notification.callback.url"
 POLLER_CONFIGURATION = "event.poller.configuration"
@@ -24,7 +26,7 @@ WEBHOOK_SECRET = "event.webhook.secret"  # noqa: S105 - the name of a key
 WEBHOOK_HEADER = "event.webhook.signature.header"
 CONNECTION_KEYS = ("oauth.api.key", "oauth.api.secret", "oauth.user.refresh_token")
 # Any other key whose name says so is kept encrypted, too: what we do not know may be a secret as well.
-_SECRET_NAME = re.compile(r"(secret|password|token|passwd|signature\.key|api\.?key)", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(secret|password|token|passwd|signature\.key|api[._-]?key|credential)", re.IGNORECASE)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 
 
@@ -119,8 +121,15 @@ def parse(raw: Any) -> Configuration:
     """The keys that the hub reads. Raises ConfigurationError that names the first key at fault."""
     if not isinstance(raw, dict):
         raise ConfigurationError("configuration", "must be an object with dotted keys")
-    if (path := next(storable.unstorable(raw), None)) is not None:
-        raise ConfigurationError(f"configuration.{path}" if path else "configuration", storable.PROBLEM)
+    if len(raw) > MOST_KEYS:
+        raise ConfigurationError("configuration", f"must not have more than {MOST_KEYS} keys")
+    if long := next((key for key in raw if len(key) > MOST_KEY_CHARACTERS), None):
+        raise ConfigurationError(f"configuration.{long[:50]}...", f"is longer than {MOST_KEY_CHARACTERS} characters")
+    try:
+        incoming.check(raw)
+    except incoming.Fault as fault:
+        path = f"configuration.{fault.path}" if fault.path else "configuration"
+        raise ConfigurationError(path, fault.problem) from None
     # A key without a value counts as absent, as on the platform.
     given = {key: value for key, value in raw.items() if value is not None}
     try:

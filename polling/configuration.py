@@ -1,10 +1,10 @@
 """A poller's configuration, one entry a resource, read in one place (CONTRACT §4)."""
 
-import json
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from acton_hub import incoming
 from elements.acton.default_poller import DEFAULT
 from elements.acton.resources import MOST_A_PAGE
 from elements.acton.sources import source_of
@@ -13,7 +13,10 @@ from polling import dates, templates
 from polling.zones import zone_of
 
 KEY = "event.poller.configuration"
+MOST_RESOURCES = 50  # of one instance
 Path = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+Zone = Annotated[str, StringConstraints(max_length=100)]
 
 
 class Dates(BaseModel):
@@ -21,10 +24,10 @@ class Dates(BaseModel):
 
     updated_field: Path | None = Field(None, alias="updatedDateField")
     updated_format: str = Field("milliseconds", alias="updatedDateFormat")
-    updated_zone: str = Field("", alias="updatedDateTimezone")
+    updated_zone: Zone = Field("", alias="updatedDateTimezone")
     created_field: Path | None = Field(None, alias="createdDateField")
     created_format: str = Field("milliseconds", alias="createdDateFormat")
-    created_zone: str = Field("", alias="createdDateTimezone")
+    created_zone: Zone = Field("", alias="createdDateTimezone")
 
     @field_validator("updated_format", "created_format")
     @classmethod
@@ -94,13 +97,15 @@ def parse(raw: Any) -> dict[str, dict[str, Any]]:
         return {name: dict(entry) for name, entry in DEFAULT.items()}
     if isinstance(raw, str):
         try:
-            raw = json.loads(raw)
+            raw = incoming.loads(raw)
         except ValueError as error:
             raise ConfigurationError(KEY, f"is not valid JSON: {error}") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(KEY, "must be an object with one entry a resource")
     if not raw:
         raise ConfigurationError(KEY, "select at least one resource")
+    if len(raw) > MOST_RESOURCES:
+        raise ConfigurationError(KEY, f"must not name more than {MOST_RESOURCES} resources")
     for resource, entry in raw.items():
         if not resource.strip() or len(resource) > 200:
             raise ConfigurationError(KEY, f"{resource!r} is not a usable name of a resource")

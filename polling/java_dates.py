@@ -7,7 +7,7 @@ the pattern says. Unlike it: S is a fraction of a second, of any length; Y count
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
+from functools import lru_cache
 
 from polling.zones import zone_in_text
 
@@ -34,7 +34,7 @@ class Piece:
         return self.letter not in _TEXTUAL and not (self.letter in "ML" and self.count >= 3)
 
 
-@cache
+@lru_cache(maxsize=1000)  # what is cached comes from outside
 def pieces(pattern: str) -> tuple[Piece, ...]:
     """The pattern taken apart. Raises ValueError for a letter that has no meaning, or a quote that is left open."""
     found: list[Piece] = []
@@ -135,7 +135,7 @@ def _iso_offset(piece: Piece, moment: datetime) -> str:
     return text[:3] if piece.count == 1 and text.endswith("00") else text
 
 
-@cache
+@lru_cache(maxsize=1000)  # what is cached comes from outside
 def _reader(pattern: str) -> re.Pattern[str]:
     """One group a piece; every repetition is bounded and none is nested, so that reading takes linear time."""
     found = pieces(pattern)

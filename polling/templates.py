@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from urllib.parse import quote
 
 from polling import java_dates
@@ -19,7 +19,7 @@ _NUMBERS = {
 }
 
 
-@cache
+@lru_cache(maxsize=1000)  # what is cached comes from outside
 def _parts(url: str) -> tuple[tuple[str, bool], ...]:
     """The text of the URL in order, each part with whether it is what stands in a template."""
     return tuple(_scan(url))
@@ -40,10 +40,11 @@ def _scan(url: str) -> Iterator[tuple[str, bool]]:
 
 def _end_of(url: str, position: int) -> int:
     """Where the template ends that begins at `position`: a pattern in it may hold quoted text and braces."""
-    depth, quoted = 0, False
+    depth, quoted, in_pattern = 0, False, False
     for place in range(position, len(url)):
         letter = url[place]
-        if letter == "'" and ":" in url[position:place]:
+        in_pattern = in_pattern or letter == ":"
+        if letter == "'" and in_pattern:
             quoted = not quoted
         elif not quoted and letter == "{":
             depth += 1

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
-from functools import cache
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _OFFSET = re.compile(r"(?:GMT|UTC|UT)?([+-])(\d{1,2})(?::?(\d{2}))?")
@@ -33,7 +33,7 @@ def _offset(text: str) -> tzinfo | None:
     return timezone(span if match[1] == "+" else -span)
 
 
-@cache
+@lru_cache(maxsize=1000)  # what is cached comes from outside
 def zone_of(name: str) -> tzinfo:
     """The zone that a setting names; none, and an empty one, is UTC. Raises ValueError for an unknown one."""
     text = name.strip()

@@ -4,15 +4,17 @@ import logging
 import os
 import signal
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.handlers.wsgi import WSGIHandler
 from gunicorn.app.base import BaseApplication
 
 from acton_hub import queue, request_times
 from acton_hub.kernel import die_with_parent, name_process
 from processes import preloading
+
+if TYPE_CHECKING:
+    from acton_hub.wsgi import App
 
 logger = logging.getLogger(__name__)
 THREADS = 32
@@ -66,7 +68,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         }.items():
             self.cfg.set(key, value)
 
-    def load(self) -> WSGIHandler:
+    def load(self) -> "App":
         """In the master, for the process that serves to share it."""
         from acton_hub.wsgi import application
 

@@ -26,6 +26,7 @@ WHOLE_S = 60.0  # from the request to the last byte of the answer
 MOST_BYTES = 64 * 1024 * 1024
 SHOWN_CHARACTERS = 500
 THROTTLING_WORDS = ("throttl", "too many", "rate limit", "quota", "calls per second", "limit exceeded")
+SECRET_FIELDS = ("client_secret", "refresh_token", "code", "password")
 
 _local = threading.local()
 
@@ -80,15 +81,26 @@ def request(
         raise ActOnError(str(error)) from error
     except requests.RequestException as error:
         raise ActOnError(f"Act-On could not be reached ({type(error).__name__})") from error
-    text = raw.decode("utf-8", "replace")
+    text, sent = raw.decode("utf-8", "replace"), _secrets_of(token, form)
     if response.status_code != 200:
-        raise error_for(response.status_code, response.headers.get("Retry-After"), text)
+        raise error_for(response.status_code, response.headers.get("Retry-After"), _without(sent, text))
     try:
         body = json.loads(text)
-    except ValueError as error:
-        kind = response.headers.get("Content-Type", "no content type")
-        raise ActOnError(f"Act-On's answer is not JSON ({kind})", status=200, provider_message=_shown(text)) from error
+    except (ValueError, RecursionError) as error:
+        kind, words = response.headers.get("Content-Type", "no content type"), _shown(_without(sent, text))
+        raise ActOnError(f"Act-On's answer is not JSON ({kind})", status=200, provider_message=words) from error
     return Answer(body, _date(response.headers.get("Date")), sent_at, timezone.now(), steady.stamp())
+
+
+def _secrets_of(token: str, form: dict[str, str] | None) -> list[str]:
+    """What was sent that must not be told again, should the answer repeat it."""
+    return [value for value in (token, *((form or {}).get(name, "") for name in SECRET_FIELDS)) if len(value) > 3]
+
+
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
@@ -120,7 +132,7 @@ def words_of(text: str) -> str:
     """What Act-On says in an error body, in whichever of its shapes; the body's beginning where it has none."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _shown(text)
     if isinstance(body, dict):
         for key in ("message", "error_description", "moreInformation", "httpMessage", "error"):
