@@ -100,7 +100,7 @@ def test_a_strangers_configuration_cannot_be_copied(browser: Client, member: Use
         (b"\xff\xfe", "not UTF-8"),
         (b"{}", "configuration: "),
         (b"[" * 100_000, "Nothing was taken out of the file"),
-        (b'{"configuration": {"a": "\\u0000"}, "name": "x"}', "can be stored"),
+        (b'{"configuration": {"a": "\\u0000"}, "name": "x"}', "must not hold a NUL"),
         (b'{"configuration": {"event.poller.configuration": {"contacts": {"url": 5}}}, "name": "x"}', "contacts.url"),
         (b'{"configuration": {"event.poller.configuration": []}, "name": "x", "tags": {}}', "tags"),
         (b" " * 1_000_001, "larger than a megabyte"),
