@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help bench run test test-chaos test-fast lint format lock browser node install install-dev
+.PHONY: help bench run test test-chaos test-fast screenshots lint format lock browser node install install-dev
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ test-fast: install-dev ## Run the tests that need no running hub and no browser.
 
 bench: install-dev ## Measure the running hub against floors, on SQLite and on PostgreSQL with Redis (10 minutes; BENCH=--quick: one).
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+screenshots: install-dev browser ## Take a picture of every page, wide and narrow, light and dark, into screenshots/.
+	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.browser.pictures screenshots
 
 lint: install-dev ## Check style (ruff) and types (mypy).
 	@$(BIN)/ruff check .

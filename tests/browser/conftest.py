@@ -22,10 +22,15 @@ FLAGS = [
 PASSWORD = "a-password-for-tests"
 
 
+def installed() -> str | None:
+    """Where Chromium is, if it is."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The installed Chromium; without one the test is skipped, with CI=true it fails."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = installed()
     if path is None and os.environ.get("CI") != "true":
         pytest.skip("Chromium is not installed")
     assert path, "Chromium is not installed"

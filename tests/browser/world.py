@@ -15,10 +15,11 @@ HOURS = 48
 
 @dataclass
 class World:
-    """The ids that the routes of the console want are in `ids`."""
+    """The ids that the routes of the console want are in `ids`; what other states there are, in `others`."""
 
     hub: Hub
     ids: dict[str, object]
+    others: dict[str, int]
 
 
 def past(hub: Hub, instance: int, hours: int = HOURS, many: int = 0) -> None:
@@ -67,6 +68,7 @@ def build(hub: Hub, hours: int = HOURS) -> World:
             "kind": "csv",
             "key": uuid.UUID(int=1),
         },
+        {"refused": refused, "lost": lost, "failing": failing, "disabled": off},
     )
 
 
