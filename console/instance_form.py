@@ -11,7 +11,7 @@ from django import forms
 from django.conf import settings
 
 from console import curl
-from elements.acton.default_poller import DEFAULT
+from elements.acton.default_poller import DEFAULT, OFFERED
 from instances import configuration
 from instances.configuration import MASK
 from instances.models import Instance
@@ -318,11 +318,15 @@ def _further_text(raw: dict[str, Any]) -> str:
 
 
 def panes_of(instance: Instance | None) -> list[dict[str, Any]]:
-    """One pane a resource: those of the instance, and the defaults that it does not poll."""
-    polled = {poller.resource: poller.configuration for poller in instance.pollers.order_by("pk")} if instance else {}
-    panes = [pane_of(resource, entry) for resource, entry in polled.items()]
-    return panes + [
-        pane_of(resource, entry, selected=instance is None)
-        for resource, entry in DEFAULT.items()
-        if resource not in polled
-    ]
+    """One pane a resource: those of the instance, or the default of a new one; and what is on offer besides."""
+    polled = (
+        DEFAULT if instance is None else dict(instance.pollers.order_by("pk").values_list("resource", "configuration"))
+    )
+    return with_offered([pane_of(resource, entry) for resource, entry in polled.items()])
+
+
+def with_offered(panes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The panes, and one that is not ticked for each resource on offer that is not among them."""
+    there = {pane["resource"] for pane in panes}
+    offered = {**DEFAULT, **OFFERED}
+    return panes + [pane_of(name, entry, selected=False) for name, entry in offered.items() if name not in there]

@@ -1,5 +1,6 @@
 """The sheet of an instance: its form with a pane a resource, as one of two spellings, and the API call that says it."""
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,13 +145,14 @@ def _with_panes(data: QueryDict, panes: list[dict[str, Any]]) -> QueryDict:
 
 
 def added(data: QueryDict, sheet: Sheet) -> Sheet:
-    """One more pane, open, a copy of the last one."""
+    """One more pane, open, a copy of the last one that is ticked, and below that."""
     names = {pane["resource"] for pane in sheet.chosen}
-    last = sheet.chosen[-1] if sheet.chosen else instance_form.panes_of(None)[0]
-    number = next(number for number in range(2, 60) if f"{last['resource']}-{number}" not in names)
-    name = f"{last['resource']}-{number}"
-    copy = last | {"resource": name, "selected": True}
-    return sent(_with_panes(data, [*sheet.chosen, copy]), sheet.instance, opened=name)
+    panes = sheet.chosen or instance_form.panes_of(None)
+    at = max((number for number, pane in enumerate(panes) if pane["selected"]), default=0)
+    number = next(number for number in itertools.count(2) if f"{panes[at]['resource']}-{number}" not in names)
+    name = f"{panes[at]['resource']}-{number}"
+    copy = panes[at] | {"resource": name, "selected": True}
+    return sent(_with_panes(data, [*panes[: at + 1], copy, *panes[at + 1 :]]), sheet.instance, opened=name)
 
 
 def is_accepted(sheet: Sheet) -> bool:

@@ -66,7 +66,7 @@ def sheet_of(found: dict[str, Any], instance: Instance | None) -> Sheet:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     values = instance_form.values_in(found)
-    panes = [instance_form.pane_of(resource, entry) for resource, entry in pollers.items()]
+    panes = instance_form.with_offered([instance_form.pane_of(name, entry) for name, entry in pollers.items()])
     if instance is not None:
         stored = instance_form.values_of(instance)
         values |= {name: stored[name] for name in (*OWN, "signature_key")}

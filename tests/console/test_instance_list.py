@@ -1,7 +1,7 @@
 """The list of instances: found by name, tag and state, and how each fares at a glance."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -87,19 +87,31 @@ def test_each_state_is_counted_and_shown_alone(browser: Client, member: User) ->
 def test_the_database_and_the_page_know_one_rule(member: User, standing: str) -> None:
     now = timezone.now()
     shared = rows.connection(member, problem="invalid_grant" if standing == "needs authentication" else "")
-    for begun in ("nothing", Poll.Status.QUEUED, Poll.Status.RUNNING, Poll.Status.SUCCEEDED):
-        for due in (now - LONG, now - LATE_AFTER / 2, now + LONG):
-            row = rows.instance(member, disabled=standing == "disabled", paused=standing == "paused", connection=shared)
-            poller = rows.poller(row, next_poll_at=due)
-            if begun != "nothing":
-                rows.poll(poller, begun, due_at=due, lease_until=due if begun == "running" else None)
-            (summary,) = overview.of([row], now)
-            late = due == now - LONG and standing == "polling"
-            assert (summary.state == "late") == late, (begun, due)
-            assert summary.late_since == (due if late else None), (begun, due)
-            assert Poller.objects.late(now).filter(pk=poller.pk).exists() == late, (begun, due)
-            told = instance_list.with_states(Instance.objects.all(), now).get(pk=row.pk)
-            assert told.state_word == summary.state, (begun, due)
+    overdue, lately, ahead = now - LONG, now - LATE_AFTER / 2, now + LONG
+    # Its newest poll, the moment that this one is due or leased until, when the poller is due: since when it is late
+    cases: list[tuple[str, datetime, datetime, datetime | None]] = [
+        ("", now, overdue, overdue),
+        ("", now, lately, None),
+        ("", now, ahead, None),
+        (Poll.Status.SUCCEEDED, overdue, overdue, overdue),
+        (Poll.Status.SUCCEEDED, overdue, ahead, None),
+        (Poll.Status.QUEUED, overdue, ahead, overdue),
+        (Poll.Status.QUEUED, lately, overdue, None),
+        (Poll.Status.RUNNING, overdue, ahead, overdue),
+        (Poll.Status.RUNNING, ahead, overdue, None),
+    ]
+    for newest, held, due, late_since in cases:
+        row = rows.instance(member, disabled=standing == "disabled", paused=standing == "paused", connection=shared)
+        poller = rows.poller(row, next_poll_at=due)
+        if newest:
+            rows.poll(poller, newest, due_at=held, lease_until=held if newest == Poll.Status.RUNNING else None)
+        (summary,) = overview.of([row], now)
+        case = (newest, held - now, due - now)
+        assert summary.late_since == (late_since if standing == "polling" else None), case
+        assert (summary.state == "late") == bool(summary.late_since), case
+        assert Poller.objects.late(now).filter(pk=poller.pk).exists() == bool(summary.late_since), case
+        told = instance_list.with_states(Instance.objects.all(), now).get(pk=row.pk)
+        assert told.state_word == summary.state, case
 
 
 def test_a_poller_that_nobody_runs_is_late_until_it_is_queued(browser: Client, member: User) -> None:

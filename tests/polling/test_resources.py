@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from elements.acton.default_poller import OFFERED
 from events import delivery
 from events.models import Change, TrackedObject
 from instances.models import Instance
@@ -54,6 +55,17 @@ def test_campaigns_can_be_polled_by_copying_the_configuration(user: User, act_on
     assert sorted(told()) == [("campaigns", "CREATED"), ("campaigns", "UPDATED")]
     assert Change.objects.get(event_type="CREATED").object_id == made
     assert "subject" in Change.objects.get(event_type="UPDATED").previous
+
+
+@pytest.mark.parametrize("resource", OFFERED)
+def test_what_the_form_offers_can_be_polled(user: User, act_on: Sandbox, resource: str) -> None:
+    instance = make(user, act_on, {resource: OFFERED[resource]})
+    (done,) = poll(instance)
+    assert (done.status, done.records_skipped, done.error) == ("succeeded", 0, "")
+    assert done.records_read
+    act_on.account("POST", "/lists", {"name": "Third"})
+    assert [each.status for each in poll(instance)] == ["succeeded"]
+    assert told() == ([("lists", "CREATED")] if resource == "lists" else [])
 
 
 def test_several_resources_side_by_side(user: User, act_on: Sandbox) -> None:
