@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 # Two that start at the same time from one checkout must not both install: one waits, and finds it done.
 LOCKED := $(if $(shell command -v flock),flock Makefile)
 # Run with SQLite only: what has no database of the hub in it, or a server of its own, or asks for SQLite.
-ONCE := sandbox browser end_to_end/test_snippets.py processes/test_postgres.py processes/test_redis.py processes/test_start.py
+ONCE := sandbox browser chaos/test_refresh_gap.py end_to_end/test_snippets.py processes/test_postgres.py processes/test_redis.py processes/test_start.py
 # Most tests wait for processes rather than compute.
 SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help bench run test test-chaos test-fast screenshots lint format lock browser node install install-dev
+.PHONY: help bench run test test-chaos test-fast screenshots lint format lock browser node faketime install install-dev
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,15 +20,15 @@ help: ## List the targets.
 run: install ## Run the hub with its sandbox on http://127.0.0.1:8000; Ctrl-C stops it. Settings: see .env.example.
 	@exec $(BIN)/python manage.py start --with-parent --settings=acton_hub.settings_local
 
-test: install-dev browser node lint ## Check everything: style, types, migrations, and all tests, on SQLite and on PostgreSQL with Redis.
+test: install-dev browser node faketime lint ## Check everything: style, types, migrations, and all tests, on SQLite and on PostgreSQL with Redis.
 	@$(BIN)/python manage.py check --settings=tests.settings
 	@$(BIN)/python manage.py makemigrations --check --dry-run --settings=tests.settings
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	@$(BIN)/python -m tests.servers $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ONCE:%=--ignore=tests/%)
 
-test-chaos: install-dev ## Kill processes and break everything around the hub while 5,000 contacts change (CHAOS_KILLS=50; long).
+test-chaos: install-dev faketime ## Kill processes and break everything around the hub while 5,000 contacts change (CHAOS_KILLS=50; long).
 	@for servers in "" "$(BIN)/python -m tests.servers"; do CHAOS_KILLS=$${CHAOS_KILLS:-50} CHAOS_CONTACTS=5000 CHAOS_LISTS=20 \
-		CHAOS_LOCKED_S=10 $$servers $(BIN)/python -m pytest -q -p no:randomly tests/chaos || exit 1; done
+		CHAOS_LASTS_S=10 $$servers $(BIN)/python -m pytest -q -s -p no:randomly tests/chaos || exit 1; done
 
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
 	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos
@@ -54,21 +54,24 @@ lock: install-dev ## Write requirements.txt and requirements-dev.txt anew from p
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $$extra \
 		-o requirements$$(test -z "$$extra" || echo -dev).txt pyproject.toml; done
 
-browser: ## See to a Chromium for the browser tests; installed only on CI, as root, with apt-get.
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+# $(call see_to,its presence,Debian's package,its name,what is skipped without it)
+define see_to
+	@if $(1); then :; \
 	elif [ "$(CI)" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing Chromium ..."; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	elif [ "$(CI)" = true ]; then echo "Chromium is missing: install it, the browser tests need it." >&2; exit 1; \
-	else echo "Chromium is missing: the browser tests are skipped."; fi
+		echo "Installing $(3) ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	elif [ "$(CI)" = true ]; then echo "$(3) is missing: install it, for $(4)." >&2; exit 1; \
+	else echo "$(3) is missing: left out: $(4)."; fi
+endef
+
+browser: ## See to a Chromium for the browser tests; installed only on CI, as root, with apt-get.
+	$(call see_to,command -v chromium >/dev/null || command -v chromium-browser >/dev/null,chromium,Chromium,the browser tests)
 
 node: ## See to a Node for the programs of the help pages; installed only on CI, as root, with apt-get.
-	@if command -v node >/dev/null; then :; \
-	elif [ "$(CI)" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing Node ..."; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs >/dev/null; \
-	elif [ "$(CI)" = true ]; then echo "Node is missing: install it, a test needs it." >&2; exit 1; \
-	else echo "Node is missing: the test of the help pages’ programs is skipped."; fi
+	$(call see_to,command -v node >/dev/null,nodejs,Node,the test of the help pages’ programs)
+
+faketime: ## See to libfaketime, which sets the hub's clock in chaos tests; installed only on CI, as root, with apt-get.
+	$(call see_to,ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1,libfaketime,libfaketime,a clock that is set in chaos tests)
 
 install: ## Make .venv with what the hub needs to run.
 	@$(INSTALL) $(VENV)/installed

@@ -29,11 +29,12 @@ def stamp() -> Stamp:
     return {"boot": boot(), "wall": time.time(), "steady": seconds()}
 
 
-def moved_s(then: Stamp | None) -> float:
-    """Seconds by which the wall clock was set ahead since that stamp, negative where it was set back.
+def moved_s(then: Stamp | None, now: Stamp | None = None) -> float:
+    """Seconds by which the wall clock was set ahead between two stamps (the later one: now); negative: set back.
 
     0 where nobody can tell: there is no stamp, or another machine or another boot took it.
     """
-    if not then or not boot() or then["boot"] != boot():
+    now = now or stamp()
+    if not then or not now["boot"] or then["boot"] != now["boot"]:
         return 0.0
-    return float((time.time() - then["wall"]) - (seconds() - then["steady"]))
+    return float((now["wall"] - then["wall"]) - (now["steady"] - then["steady"]))

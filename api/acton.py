@@ -42,3 +42,5 @@ def _once(instance: Instance, token: str, call: Callable[[Access], T]) -> T:
         if error.status is not None:
             error.retry_after = limits.slow_down(connection.budget_id, error.retry_after or None)
         raise
+    finally:
+        limits.answered(connection.budget_id, leave_at)

@@ -41,6 +41,7 @@ class Underway:
     steps: Generator[Call, Page, None]
     call: Call | None = None
     token: str = ""
+    leave_at: float = 0.0
     renewed: bool = False  # whether the token of this very call was refused and renewed already
 
 
@@ -61,6 +62,7 @@ def run_polls(holder: str, polls: list[Poll]) -> None:
                 renew_at = time.monotonic() + RENEW_EVERY_S
             for future in done:
                 underway = pending.pop(future)
+                limits.answered(underway.run.connection.budget_id, underway.leave_at)
                 error = future.exception()
                 if error is None:
                     _advance(underway, future.result(), None, pool, pending, until)
@@ -165,9 +167,9 @@ def _submit(underway: Underway, pool: ThreadPoolExecutor, pending: dict[Future[P
     state, call = underway.run, underway.call
     if call is None:
         raise RuntimeError("a poll without a call cannot be submitted")
-    leave_at = limits.reserve_call(state.connection.budget_id, wait_s=WAIT_FOR_SLOT_S)
+    underway.leave_at = limits.reserve_call(state.connection.budget_id, wait_s=WAIT_FOR_SLOT_S)
     state.poll.requests += 1
-    access = Access(state.connection.api_url, underway.token, leave_at)
+    access = Access(state.connection.api_url, underway.token, underway.leave_at)
     pending[pool.submit(call.fetch, access)] = underway
 
 

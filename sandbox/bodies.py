@@ -136,6 +136,7 @@ class InboxFaultBody(Strict):
     status: int | None = Field(None, ge=200, le=599)
     delay_ms: int = Field(0, ge=0, le=600_000)
     drop: bool = False
+    truncate: bool = False
     location: str = Field("", max_length=2000, pattern=r"^[!-~]*$")
     retry_after_s: int | None = Field(None, ge=0, le=LARGEST_NUMBER)
     times: int | None = Field(None, ge=1, le=LARGEST_NUMBER)

@@ -74,6 +74,7 @@ class InboxFaultForm(forms.Form):
     location = forms.RegexField(r"\A[!-~]*\Z", label="Redirect to", required=False, max_length=2000)
     retry_after_s = forms.IntegerField(label="Retry-After (seconds)", min_value=0, max_value=LARGEST, required=False)
     drop = forms.BooleanField(label="Drop the connection", required=False)
+    truncate = forms.BooleanField(label="Cut the answer's body short", required=False)
     times = forms.IntegerField(
         label="For the next n callbacks", help_text="empty: until switched off",
         required=False, min_value=1, max_value=LARGEST,

@@ -22,6 +22,7 @@ NO_FAULT: dict[str, Any] = {
     "status": 0,
     "delay_ms": 0,
     "drop": False,
+    "truncate": False,
     "location": "",
     "retry_after_s": None,
     "remaining": None,
@@ -66,7 +67,7 @@ def inbox_endpoint(request: HttpRequest, name: str) -> HttpResponse:
         response.headers["Location"] = fault["location"]
     if fault["retry_after_s"] is not None:
         response.headers["Retry-After"] = str(fault["retry_after_s"])
-    return response
+    return wire.truncate(request, response) if fault["truncate"] else response
 
 
 def _status(fault: dict[str, Any]) -> int:
@@ -176,6 +177,7 @@ def fault_fields(fault: InboxFaultBody | None) -> dict[str, Any]:
         "status": fault.status or 0,
         "delay_ms": fault.delay_ms,
         "drop": fault.drop,
+        "truncate": fault.truncate,
         "location": fault.location,
         "retry_after_s": fault.retry_after_s,
         "remaining": fault.times,

@@ -19,7 +19,7 @@ from sandbox.forms import InboxFaultForm, InboxKeyForm, NameForm
 from sandbox.models import ACCOUNT_NAME, Inbox, Message
 
 MESSAGES_A_PAGE = 25
-NO_FAULT = ("status", "delay_ms", "drop", "location")
+NO_FAULT = ("status", "delay_ms", "drop", "truncate", "location")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -152,6 +152,8 @@ def _accepts(connection: Connection, token: str) -> bool:
         client.request("GET", f"{connection.api_url}/api/1/list", token=token, params=PROBE)
     except Unauthorized:
         return False
+    finally:
+        limits.answered(connection.budget_id, slot)
     return True
 
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
 from acton_hub import steady, tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton.exceptions import Throttled
+from elements.acton.lateness import Lateness
 from elements.models import CallBudget
 
 CALLS_A_SECOND = 5
 # Five moments are spread over a little more than a second: a call that leaves on time may arrive late,
 # and then the next ones must not arrive within the same second of Act-On's.
 SECOND_MS = 1200
+_lateness = Lateness(harmless_ms=SECOND_MS - 1000)
 CALLS_A_DAY = 30_000
 TOKEN_CALLS_AN_HOUR = 5
 # Act-On's clock and ours need not agree to the second, nor does a call arrive when it leaves.
@@ -63,32 +64,34 @@ def budget_for(host: str, api_key: str, account: str) -> CallBudget:
     return known or CallBudget.objects.get_or_create(scope=scope_of(host, api_key, account))[0]
 
 
-def _now_ms() -> int:
-    return int(timezone.now().timestamp() * 1000)
+def _locked(budget_id: int) -> tuple[CallBudget, int]:
+    """The account's row, locked until the transaction ends, and now (epoch ms).
 
-
-def _locked(budget_id: int) -> CallBudget:
-    """The account's row, locked until the transaction ends; its moments go along where our clock was set since."""
+    The row's moments go along where our clock was set since they were stored.
+    """
     budget = CallBudget.objects.select_for_update().get(pk=budget_id)
-    moved_ms = round(steady.moved_s(budget.clock) * 1000)
-    budget.clock = steady.stamp()
+    budget.recent_calls = _lateness.corrected(budget_id, budget.recent_calls)
+    now = steady.stamp()
+    moved_ms = round(steady.moved_s(budget.clock, now) * 1000)
+    budget.clock = now
     if moved_ms:
         budget.recent_calls = [moment + moved_ms for moment in budget.recent_calls]
         budget.token_calls = [moment + moved_ms for moment in budget.token_calls]
         if budget.paused_until:
             budget.paused_until += timedelta(milliseconds=moved_ms)
-        budget.day = budget.day and timezone.now().astimezone(UTC).date()
-    return budget
+        budget.day = budget.day and datetime.fromtimestamp(now["wall"], UTC).date()
+    return budget, int(now["wall"] * 1000)
 
 
 def reserve_call(budget_id: int, *, wait_s: float) -> float:
     """Take one call out of the account's allowance; returns the monotonic seconds at which it may leave.
 
-    Raises Throttled, and takes nothing, when that would be more than `wait_s` seconds away.
+    The caller says with `answered` when the answer is here. Raises Throttled, and takes nothing, when that moment would
+    be more than `wait_s` seconds away.
     """
     with transaction.atomic():
-        budget = _locked(budget_id)
-        now_ms, began = _now_ms(), time.monotonic()
+        budget, now_ms = _locked(budget_id)
+        began = time.monotonic()
         recent = believable(budget.recent_calls, now_ms)
         slot = next_slot(recent, now_ms, CALLS_A_SECOND, SECOND_MS)
         if budget.paused_until:
@@ -103,7 +106,14 @@ def reserve_call(budget_id: int, *, wait_s: float) -> float:
         budget.day, budget.day_calls = today, used + 1
         budget.save(update_fields=[*MOMENTS, "day_calls"])
         tallies.add(tallies.count("acton_calls", "api"))
-    return began + (slot - now_ms) / 1000
+    leave_at = began + (slot - now_ms) / 1000
+    _lateness.reserved(budget_id, leave_at, slot)
+    return leave_at
+
+
+def answered(budget_id: int, leave_at: float) -> None:
+    """The call that was to leave then has its answer, or will get none: so late, at most, it arrived at Act-On."""
+    _lateness.answered(budget_id, leave_at)
 
 
 def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
@@ -112,8 +122,7 @@ def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:
     Raises Throttled, with the seconds until one is free, and takes nothing, when there are none.
     """
     with transaction.atomic():
-        budget = _locked(budget_id)
-        now_ms = _now_ms()
+        budget, now_ms = _locked(budget_id)
         recent = believable(budget.token_calls, now_ms)
         slot = next_slot(recent, now_ms, TOKEN_CALLS_AN_HOUR - keep, HOUR_MS)
         budget.token_calls = [*recent, now_ms][-TOKEN_CALLS_AN_HOUR:] if slot <= now_ms else recent
@@ -159,10 +168,10 @@ def slow_down(budget_id: int, retry_after: float | None) -> float:
     Act-On names no time (CONTRACT §8), so the pause doubles with each such answer in a row.
     """
     with transaction.atomic():
-        budget = _locked(budget_id)
+        budget, now_ms = _locked(budget_id)
         pause = retry_after or min(SLOW_DOWN_FIRST_S * 2.0 ** min(budget.throttled, 20), SLOW_DOWN_MOST_S)
         budget.throttled += 1
-        budget.paused_until = timezone.now() + timedelta(seconds=pause)
+        budget.paused_until = datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(seconds=pause)
         budget.save(update_fields=[*MOMENTS, "throttled"])
         tallies.add(tallies.count("acton_throttled"))
     return pause

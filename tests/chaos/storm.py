@@ -1,173 +1,214 @@
-"""Contacts change while processes are killed and everything around the hub fails; then what arrived is counted."""
+"""Contacts change while processes are killed and everything around the hubs fails; then what arrived is counted."""
 
+import math
 import os
 import random
 import signal
-import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import psycopg
 import requests
 
-from tests.end_to_end.api import Hub
-from tests.running import wait_until
+from tests.chaos import aftermath
+from tests.chaos.faults import ACT_ON, CALLBACK, HANGS, HOUR_S, Deck, around
+from tests.chaos.machine import Machine
+from tests.chaos.received import Received
+from tests.running import RunningHub, wait_until
 
 EVERYTHING = "everything"
 VICTIMS = [
     EVERYTHING, "hub-web", "hub-web-serving", "hub-worker", "hub-dispatcher", "hub-cluster", "hub-sentinel", "hub-task",
     "hub-monitor", "hub-pusher",
 ]  # fmt: skip
-ACT_ON = [
-    {"kind": "throttle", "times": 3, "retry_after_s": 1},
-    {"kind": "error", "times": 3},
-    {"kind": "drop", "times": 3},
-    {"kind": "truncate", "times": 3},
-    {"kind": "html", "times": 2},
-    {"kind": "empty", "times": 2},
-    {"kind": "short_rows", "times": 2},
-    {"kind": "expire_token", "times": 1},
-    {"kind": "slow", "times": 5, "delay_ms": 3000},
-]
-CALLBACK = [
-    {"status": 500}, {"status": 429, "retry_after_s": 2}, {"status": 302, "location": "/elsewhere"}, {"drop": True},
-    {"delay_ms": 2500},
-]  # fmt: skip
-FAILS_S = 2.0
 INBOX = "first"
+FAULT_PATH = f"/control/inboxes/{INBOX}"
+ONE_CALLBACK_FAULT_S = 3.0
+MOST_TIMES = {"expire_token": 2}  # Act-On allows five token calls an hour
+KEPT_BACK = 20  # contacts that change last, to meet what was not met before
+UNDER_WAY = 0.02  # of the contacts: changed a second time
 
 
 @dataclass
 class Storm:
-    """What is done to a hub whose sandbox is in another process: `kills` kills, a fault between each two of them."""
+    """What is done to the hubs of a machine: `kills` kills, and every fault that there is around them."""
 
-    hub: Hub
+    machine: Machine
     kills: int
     lists: int
     contacts: int
-    locked_s: float = 10.0
+    lasts_s: float = 10.0
+    long: bool = False
     done: Counter[str] = field(default_factory=Counter)
-    changed: set[str] = field(default_factory=set)
+    met: Counter[str] = field(default_factory=Counter)
+    answers: Counter[int] = field(default_factory=Counter)  # of the hubs to requests for a poll, by status
+    versions: dict[str, int] = field(default_factory=dict)  # what changed, and when last, by Act-On's clock (ms)
+    instance: int = 0
+
+    def __post_init__(self) -> None:
+        self.received = Received(self.machine.act_on, INBOX)
+        self._callback = CALLBACK | (HANGS if self.long else {})
+        self._around = around(self.machine, self.lasts_s)
+        self._deck = Deck([*ACT_ON, *self._callback], MOST_TIMES)
+        self._deck_around = Deck(list(self._around))
+        self._times = 2 if self.long else 1
+        self._killed_whole: list[RunningHub] = []
+        self._seen_call = 0
 
     def blow(self) -> None:
         """All of it, until every change has arrived. Raises AssertionError where that does not come."""
-        act_on = self.hub.act_on
-        each = self.contacts // self.lists
+        left = self._prepare()
+        kept_back = [left.pop() for _ in range(KEPT_BACK)]
+        victims = [VICTIMS[number % len(VICTIMS)] for number in range(self.kills)]
+        random.shuffle(victims)
+        size, faults = math.ceil(len(left) / self.kills), math.ceil(len({*ACT_ON, *self._callback}) / self.kills)
+        for victim in victims:
+            now, left = left[:size], left[size:]
+            self._change(now)
+            wait_until(self.poll_now, 120, "a web server takes a poll")
+            time.sleep(random.uniform(0, 1))
+            for _ in range(max(faults, 2)):
+                self._fail(self._deck.deal())
+            self._kill_within(self._deck_around.deal(), victim)
+            self._note_faults()
+        if self.machine.clock and not self.long:
+            self.machine.clock.set(HOUR_S)  # leases and pauses are over: a short storm does not wait for them
+        self._meet_the_rest(kept_back)
+        self._calm()
+
+    def _prepare(self) -> list[tuple[str, int]]:
+        act_on, each = self.machine.act_on, self.contacts // self.lists
         lists = [
             act_on.account("POST", "/lists", {"name": f"List {number}", "contacts": each})["id"]
             for number in range(self.lists)
         ]
-        instance = self.hub.create(**{"event.poller.refresh_interval": "1"})
-        left = [(where, record) for where in lists for record in range(1, each + 1)]
-        random.shuffle(left)
-        victims = [VICTIMS[number % len(VICTIMS)] for number in range(self.kills)]
-        random.shuffle(victims)
-        size = len(left) // self.kills
-        for number, victim in enumerate(victims):
-            now, left = left[:size], left[size:]
-            self._change(now if number < self.kills - 1 else now + left)
-            wait_until(lambda: self._poll_now(instance), 120, "the web server takes a poll")
-            time.sleep(random.uniform(0, 1.5))
-            random.choice([self._at_act_on, self._at_the_callback, self._at_the_database])()
-            self._kill(victim)
-        self._calm(instance)
+        self.instance = self.machine.hub.create(**{"event.poller.refresh_interval": "1"})
+        contacts = [(where, record) for where in lists for record in range(1, each + 1)]
+        random.shuffle(contacts)
+        return contacts
 
     def _change(self, contacts: list[tuple[str, int]]) -> None:
+        again = random.sample(sorted(self.versions), int(len(self.versions) * UNDER_WAY))
+        contacts = contacts + [(each.partition(":")[0], int(each.partition(":")[2])) for each in again]
         for where in {where for where, _ in contacts}:
-            records = {str(record): {"Company": "changed"} for list_id, record in contacts if list_id == where}
-            self.hub.act_on.account("PATCH", f"/lists/{where}/contacts", {"changes": records})
-        self.changed |= {f"{where}:{record}" for where, record in contacts}
+            records = {
+                str(record): {"Company": random.randbytes(4).hex()} for list_id, record in contacts if list_id == where
+            }
+            self.machine.act_on.account("PATCH", f"/lists/{where}/contacts", {"changes": records})
+        self.versions |= {f"{where}:{record}": 0 for where, record in contacts}
 
-    def _poll_now(self, instance: int) -> bool:
-        """Whether the web server took it: 409 says that a poll is running, or rests."""
+    def poll_now(self) -> bool:
+        """Whether a web server took it: 409 says that a poll is running, or rests."""
+        hub = random.choice(self.machine.hubs)
         try:
-            return self.hub.call("POST", f"/instances/{instance}/poll").status_code in (200, 409)
+            status = requests.post(
+                f"{hub.url}/instances/{self.instance}/poll", headers=self.machine.hub.header, timeout=60
+            ).status_code
         except requests.RequestException:  # it went down with the request in hand
             return False
+        self.answers[status] += 1
+        return status in (200, 409)
 
-    def _at_act_on(self) -> None:
-        self.hub.act_on.account("POST", "/faults", random.choice(ACT_ON))
-        self.done["faults of Act-On"] += 1
+    def _fail(self, name: str) -> bool:
+        """Have Act-On or the callback fail; whether that was met at once (of Act-On's its log tells later)."""
+        if name in ACT_ON:
+            self.machine.act_on.account("POST", "/faults", {"kind": name, "times": self._times, **ACT_ON[name]})
+            return False
+        self.machine.act_on.call("PUT", FAULT_PATH, {"fault": self._callback[name] | {"times": self._times}})
+        until = time.monotonic() + ONE_CALLBACK_FAULT_S
+        while self.machine.act_on.call("GET", FAULT_PATH)["fault"]["times"] is not None:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+        self.met[name] += 1
+        return True
 
-    def _at_the_callback(self) -> None:
-        self.hub.act_on.call("PUT", f"/control/inboxes/{INBOX}", {"fault": random.choice(CALLBACK)})
-        time.sleep(FAILS_S)
-        self.hub.act_on.call("PUT", f"/control/inboxes/{INBOX}", {"fault": None})
-        self.done["faults of the callback"] += 1
-
-    def _at_the_database(self) -> None:
-        """SQLite: locked by another process for a while. PostgreSQL: all of the hub's connections are cut."""
-        running = self.hub.running
-        if running.on_sqlite:
-            path = running.folder / "hub.sqlite3"
-            with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-                connection.execute("BEGIN EXCLUSIVE")
-                time.sleep(self.locked_s)
-                connection.execute("ROLLBACK")
-        else:
-            with closing(psycopg.connect(running.env["DATABASE_URL"], autocommit=True)) as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-        self.done["faults of the database"] += 1
+    def _kill_within(self, name: str, victim: str) -> None:
+        with self._around[name]():
+            self._kill(victim)
+            if name.startswith("clock"):
+                self._start_killed()
+        self._start_killed()
+        self.met[name] += 1
 
     def _kill(self, victim: str) -> None:
-        running = self.hub.running
         if victim == EVERYTHING:
-            running.kill()
-            running.start()
+            self._killed_whole = list(self.machine.hubs)
+            for hub in self._killed_whole:
+                hub.kill()
         else:
-            pid = wait_until(lambda: running.named(victim), 60, f"there is a {victim}")[0]
+            hub = random.choice(self.machine.hubs)
+            pid = wait_until(lambda: hub.named(victim), 60, f"there is a {victim}")[0]
             with suppress(ProcessLookupError):  # it ended with the one that was killed before
                 os.kill(pid, signal.SIGKILL)
         self.done["kills"] += 1
 
-    def _calm(self, instance: int) -> None:
-        self.hub.act_on.account("DELETE", "/faults")
-        wait_until(lambda: self._poll_now(instance), 120, "the web server takes a poll")
-        wait_until(lambda: self.arrived() >= self.changed, 600, "every change arrives")
-        for what, statement in NOTHING_LEFT.items():
-            wait_until(self._none(statement), 180, what)
+    def _start_killed(self) -> None:
+        while self._killed_whole:
+            self._killed_whole.pop().start()
 
-    def _none(self, statement: str) -> Callable[[], bool]:
-        return lambda: not self.hub.running.query(statement)[0][0]
+    def _note_faults(self) -> None:
+        """Which of Act-On's faults were met, by its own log of calls."""
+        calls = self.machine.act_on.account("GET", f"/requests?after={self._seen_call}")["requests"]
+        for call in calls:
+            self._seen_call = call["id"]
+            self.met.update(call["fault"].split())
 
-    def arrived(self) -> set[str]:
-        return {entry["objectId"] for entry in self.hub.act_on.delivered(INBOX)}
+    def _unmet(self) -> list[str]:
+        self._note_faults()
+        return [name for name in [*ACT_ON, *self._callback] if not self.met[name]]
 
-    def doubled(self) -> int:
-        """Changes that came in more than one notification, and notifications that came again as something else."""
-        once = Counter(entry["objectId"] for entry in self.hub.act_on.delivered(INBOX, once=True))
-        texts = {(row["headers"]["Elements-Webhook-Id"], row["text"]) for row in self.hub.act_on.inbox(INBOX)}
-        return sum(count - 1 for count in once.values()) + len(texts) - len({webhook_id for webhook_id, _ in texts})
+    def _meet_the_rest(self, kept_back: list[tuple[str, int]]) -> None:
+        """Whatever no call and no delivery has met yet is met now."""
+        waiting = {fault["kind"] for fault in self.machine.act_on.account("GET", "/faults")["faults"]}
+        for name in self._unmet():
+            if name in ACT_ON and name not in waiting:
+                self._fail(name)
 
-    def exceeded(self) -> list[str]:
-        """Act-On's limits that the hub ran into, by Act-On's own count."""
-        counters = self.hub.act_on.account("GET", "/counters")
-        return [name for name in ("refused_by_second", "refused_by_day", "refused_by_hour") if counters[name]]
+        def all_met() -> bool:
+            self.poll_now()
+            unmet = self._unmet()
+            if unmet and kept_back and unmet[0] in self._callback:
+                self._change([kept_back.pop()])
+            if unmet and unmet[0] in self._callback:
+                self._fail(unmet[0])
+            return not unmet
+
+        wait_until(all_met, 120, "every fault is met")
+        self._change(kept_back)
+
+    def _calm(self) -> None:
+        act_on = self.machine.act_on
+        act_on.account("DELETE", "/faults")
+        act_on.call("PUT", FAULT_PATH, {"fault": None})
+        self._learn_versions()
+        wait_until(self.poll_now, 120, "a web server takes a poll")
+        wait_until(lambda: self.received.has(self.versions), 600, "every change arrives")
+        aftermath.comes_to_nothing(self.machine, self.poll_now)
+
+    def _learn_versions(self) -> None:
+        for where in {each.partition(":")[0] for each in self.versions}:
+            for contact in self.machine.act_on.account("GET", f"/lists/{where}/contacts")["contacts"]:
+                if contact["modified_ms"] != contact["created_ms"]:  # faults move some, too
+                    self.versions[contact["id"]] = contact["modified_ms"]
 
     def summary(self) -> str:
-        arrived = self.arrived()
-        return ", ".join(
-            [
-                *(f"{name}: {count}" for name, count in sorted(self.done.items())),
-                f"changes: {len(self.changed)}",
-                f"delivered: {len(arrived & self.changed)}",
-                f"lost: {len(self.changed - arrived)}",
-                f"doubled: {self.doubled()}",
-            ]
+        missing = self.received.missing(self.versions)
+        figures = {
+            "kills": self.done["kills"],
+            "faults": sum(self.met.values()),
+            "changes": len(self.versions),
+            "delivered": len(self.versions) - len(missing),
+            "lost": len(missing),
+            "doubled": self.received.doubled,
+            "repeated with the same id": self.received.repeated,
+        }
+        lines = [", ".join(f"{name}: {count}" for name, count in figures.items())]
+        lines.append("faults met: " + ", ".join(f"{name}: {count}" for name, count in sorted(self.met.items())))
+        counters = self.machine.act_on.account("GET", "/counters")
+        lines.append(
+            f"Act-On counted: calls: {counters['api_calls']}, most in a second: {counters['most_in_a_second']}, "
+            f"token calls: {counters['token_calls']}; answers to polls asked for: {dict(sorted(self.answers.items()))}"
         )
-
-
-# What must come to nothing once all is calm; counts.
-NOTHING_LEFT = {
-    "no delivery is stuck": "SELECT count(*) FROM events_delivery WHERE status <> 'notified'",
-    "no delivery is leased": "SELECT count(*) FROM events_delivery WHERE lease_until IS NOT NULL",
-    "no poll is under way for ever": "SELECT count(*) FROM polling_poll WHERE status IN ('queued', 'running')",
-    "no event waits to be told": "SELECT count(*) FROM events_event WHERE status <> 'NOTIFIED'",
-    "no poller is failing": "SELECT count(*) FROM polling_poller WHERE failures > 0",
-}
+        return "\n".join([*lines, *(f"left out: {reason}" for reason in self.machine.left_out)])

@@ -128,6 +128,22 @@ def test_many_threads_share_one_allowance() -> None:
 
 
 @pytest.mark.django_db
+def test_what_follows_a_late_call_keeps_its_distance_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    began = time.monotonic()
+    leave = [limits.reserve_call(budget.pk, wait_s=10) for _ in range(5)]
+    with monkeypatch.context() as later:
+        later.setattr(time, "monotonic", lambda: began + 0.9)
+        for moment in leave:
+            limits.answered(budget.pk, moment)
+    sixth = limits.reserve_call(budget.pk, wait_s=10)
+    assert began + 0.9 + 1 - 0.1 <= sixth <= time.monotonic() + 0.9 + 1
+    limits.answered(budget.pk, sixth)
+    limits.answered(budget.pk, sixth)
+    assert limits.reserve_call(budget.pk, wait_s=10) >= sixth - 0.001  # moments are whole milliseconds
+
+
+@pytest.mark.django_db
 @pytest.mark.usefixtures("clock_is_set")
 @pytest.mark.parametrize("jump_s", [3600, -3600, 4000, -86_400])
 def test_a_clock_that_was_set_frees_no_call_and_takes_none(jump_s: int) -> None:

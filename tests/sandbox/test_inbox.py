@@ -1,4 +1,5 @@
 import base64
+import json
 import time
 from typing import Any
 
@@ -90,6 +91,14 @@ def test_slow_and_dropped(client: Client, control: Any, monkeypatch: pytest.Monk
     assert waited == [2.5]
     assert int(answer.headers["Content-Length"]) > len(answer.content)
     assert received(client)[0]["status"] == 0
+
+
+def test_a_body_cut_short(client: Client, control: Any) -> None:
+    control("PUT", "/inboxes/first", {"fault": {"truncate": True, "times": 1}})
+    answer = send(client)
+    assert (answer.status_code, received(client)[0]["status"]) == (200, 200)
+    assert int(answer.headers["Content-Length"]) > len(answer.content)
+    assert json.loads(send(client).content) == {"received": 2}
 
 
 def test_inbox_is_cleared_and_deleted(client: Client, control: Any) -> None:
