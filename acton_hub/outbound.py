@@ -16,6 +16,8 @@ from requests_hardened import HTTPSession
 from requests_hardened.config import Config
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
+from acton_hub import deadline
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 USER_AGENT = "acton-hub"
@@ -118,6 +120,10 @@ def resolve(host: str, port: int | None) -> Address:
 
 class GuardedAdapter(IPFilterAdapter):  # type: ignore[misc]  # requests-hardened has no types
     """Connects to the very address that was checked, with the name for TLS and Host as it was given."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = deadline.POOLS
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         host_params, pool_kwargs = HTTPAdapter.build_connection_pool_key_attributes(self, request, verify, cert)

@@ -19,7 +19,7 @@ import requests
 from django.conf import settings
 from django.utils import timezone
 
-from acton_hub import outbound
+from acton_hub import deadline, outbound
 from acton_hub.stopping import stopping
 from events import outbox, retry, signing
 from events.models import Delivery
@@ -79,16 +79,16 @@ def send(session: requests.Session, message: Letter) -> Outcome:
     if is_hub_itself(message.url):
         return outcome(200, response="kept by the hub itself")
     try:
-        with session.post(
+        with deadline.within(WHOLE_S), session.post(
             message.url, data=message.body, headers=message.headers, auth=message.basic,
             timeout=outbound.TIMEOUT_S, stream=True,
         ) as answer:  # fmt: skip
-            text = _head_of(answer, begun + WHOLE_S)
+            text = _head_of(answer)
     except outbound.Forbidden as error:
         return outcome(error=str(error))
-    except requests.Timeout:
-        return outcome(error="The callback did not answer in time", timed_out=True)
     except (requests.RequestException, ValueError) as error:
+        if isinstance(error, requests.RequestException) and deadline.is_timeout(error):
+            return outcome(error="The callback did not answer in time", timed_out=True)
         return outcome(error=f"The callback could not be reached ({type(error).__name__})")
     accepted = 200 <= answer.status_code < 300
     asked_s = retry.asked_pause(answer.status_code, answer.headers.get("Retry-After", ""), started_at)
@@ -104,13 +104,11 @@ def _without_credentials(text: str, basic: tuple[str, str] | None) -> str:
     return text.replace(header, MASK).replace(basic[1], MASK)
 
 
-def _head_of(answer: requests.Response, deadline: float) -> str:
-    """The first 64 KiB of the answer. Raises requests.Timeout when it trickles in past the deadline."""
+def _head_of(answer: requests.Response) -> str:
+    """The first 64 KiB of the answer."""
     head = bytearray()
     for chunk in answer.iter_content(8192):
         head += chunk
-        if time.monotonic() > deadline:
-            raise requests.Timeout
         if len(head) >= MOST_RESPONSE_BYTES:
             break
     return head[:MOST_RESPONSE_BYTES].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -6,7 +6,6 @@ reserved the call (`elements.acton.limits`).
 
 import json
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
-from acton_hub import outbound, steady
+from acton_hub import deadline, outbound, steady
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled, Unauthorized
 from elements.acton.uploads import Upload
 
@@ -72,11 +71,11 @@ def request(
     if upload is not None:
         data, headers["Content-Type"] = upload, upload.content_type
     try:
-        with _session().request(
+        with deadline.within(WHOLE_S), _session().request(
             method, url, params=params, data=data, json=json_body, headers=headers,
             timeout=TIMEOUT_S, allow_redirects=False, stream=True,
         ) as response:  # fmt: skip
-            raw = _read(response, time.monotonic() + WHOLE_S)
+            raw = _read(response)
     except outbound.Forbidden as error:
         raise ActOnError(str(error)) from error
     except requests.RequestException as error:
@@ -103,15 +102,13 @@ def _without(secrets: list[str], text: str) -> str:
     return text
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body. Raises ActOnError where it is larger than the ceiling or takes too long."""
+def _read(response: requests.Response) -> bytes:
+    """The whole body. Raises ActOnError where it is larger than the ceiling."""
     raw = bytearray()
     for chunk in response.iter_content(256 * 1024):
         raw += chunk
         if len(raw) > MOST_BYTES:
             raise ActOnError(f"Act-On's answer is larger than {MOST_BYTES} bytes", status=response.status_code)
-        if time.monotonic() > deadline:
-            raise ActOnError(f"Act-On's answer took longer than {WHOLE_S:.0f} s")
     return bytes(raw)
 
 

@@ -24,7 +24,6 @@ VICTIMS = [
 ]  # fmt: skip
 INBOX = "first"
 FAULT_PATH = f"/control/inboxes/{INBOX}"
-ONE_CALLBACK_FAULT_S = 3.0
 MOST_TIMES = {"expire_token": 2}  # Act-On allows five token calls an hour
 KEPT_BACK = 20  # contacts that change last, to meet what was not met before
 UNDER_WAY = 0.02  # of the contacts: changed a second time
@@ -50,9 +49,9 @@ class Storm:
         self.received = Received(self.machine.act_on, INBOX)
         self._callback = CALLBACK | (HANGS if self.long else {})
         self._around = around(self.machine, self.lasts_s)
-        self._deck = Deck([*ACT_ON, *self._callback], MOST_TIMES)
+        self._deck_act_on, self._deck_callback = Deck(list(ACT_ON), MOST_TIMES), Deck(list(self._callback))
         self._deck_around = Deck(list(self._around))
-        self._times = 2 if self.long else 1
+        self._armed = ""  # what the callback does next
         self._killed_whole: list[RunningHub] = []
         self._seen_call = 0
 
@@ -62,16 +61,20 @@ class Storm:
         kept_back = [left.pop() for _ in range(KEPT_BACK)]
         victims = [VICTIMS[number % len(VICTIMS)] for number in range(self.kills)]
         random.shuffle(victims)
-        size, faults = math.ceil(len(left) / self.kills), math.ceil(len({*ACT_ON, *self._callback}) / self.kills)
-        for victim in victims:
+        size, faults = math.ceil(len(left) / self.kills), len(ACT_ON) / min(self.kills, len(ACT_ON) * 2)
+        for number, victim in enumerate(victims):
             now, left = left[:size], left[size:]
             self._change(now)
+            self._arm_callback()
             wait_until(self.poll_now, 120, "a web server takes a poll")
-            time.sleep(random.uniform(0, 1))
-            for _ in range(max(faults, 2)):
-                self._fail(self._deck.deal())
+            # In a long storm every other poll meets no fault of Act-On, so that there is something to deliver.
+            for _ in range(int((number + 1) * faults) - int(number * faults)):
+                self._fail_act_on(self._deck_act_on.deal())
+            time.sleep(random.uniform(0, 2))
+            self._arm_callback()
             self._kill_within(self._deck_around.deal(), victim)
             self._note_faults()
+            self._arm_callback()
         if self.machine.clock and not self.long:
             self.machine.clock.set(HOUR_S)  # leases and pauses are over: a short storm does not wait for them
         self._meet_the_rest(kept_back)
@@ -110,19 +113,18 @@ class Storm:
         self.answers[status] += 1
         return status in (200, 409)
 
-    def _fail(self, name: str) -> bool:
-        """Have Act-On or the callback fail; whether that was met at once (of Act-On's its log tells later)."""
-        if name in ACT_ON:
-            self.machine.act_on.account("POST", "/faults", {"kind": name, "times": self._times, **ACT_ON[name]})
-            return False
-        self.machine.act_on.call("PUT", FAULT_PATH, {"fault": self._callback[name] | {"times": self._times}})
-        until = time.monotonic() + ONE_CALLBACK_FAULT_S
-        while self.machine.act_on.call("GET", FAULT_PATH)["fault"]["times"] is not None:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.1)
-        self.met[name] += 1
-        return True
+    def _fail_act_on(self, name: str) -> None:
+        self.machine.act_on.account("POST", "/faults", {"kind": name, "times": 1, **ACT_ON[name]})
+
+    def _arm_callback(self, name: str = "") -> None:
+        """Have the callback fail once or twice, as soon as a delivery meets what it does before."""
+        if self._armed and self.machine.act_on.call("GET", FAULT_PATH)["fault"]["times"] is None:
+            self.met[self._armed] += 1
+            self._armed = ""
+        if not self._armed:
+            self._armed = name or self._deck_callback.deal()
+            fault = self._callback[self._armed] | {"times": random.choice([1, 2])}
+            self.machine.act_on.call("PUT", FAULT_PATH, {"fault": fault})
 
     def _kill_within(self, name: str, victim: str) -> None:
         with self._around[name]():
@@ -156,26 +158,25 @@ class Storm:
             self.met.update(call["fault"].split())
 
     def _unmet(self) -> list[str]:
+        """Faults that nothing has met yet, Act-On's first."""
         self._note_faults()
         return [name for name in [*ACT_ON, *self._callback] if not self.met[name]]
 
     def _meet_the_rest(self, kept_back: list[tuple[str, int]]) -> None:
         """Whatever no call and no delivery has met yet is met now."""
         waiting = {fault["kind"] for fault in self.machine.act_on.account("GET", "/faults")["faults"]}
-        for name in self._unmet():
-            if name in ACT_ON and name not in waiting:
-                self._fail(name)
+        for name in {*ACT_ON} - waiting - {*self.met}:
+            self._fail_act_on(name)
 
         def all_met() -> bool:
             self.poll_now()
+            self._arm_callback(next((name for name in self._callback if name not in {*self.met, self._armed}), ""))
             unmet = self._unmet()
-            if unmet and kept_back and unmet[0] in self._callback:
+            if kept_back and unmet and unmet[0] in self._callback:
                 self._change([kept_back.pop()])
-            if unmet and unmet[0] in self._callback:
-                self._fail(unmet[0])
             return not unmet
 
-        wait_until(all_met, 120, "every fault is met")
+        wait_until(all_met, 180, "every fault is met")
         self._change(kept_back)
 
     def _calm(self) -> None:
