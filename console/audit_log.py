@@ -1,5 +1,10 @@
 """Who did what from where, for administrators."""
 
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -8,9 +13,65 @@ from accounts.models import AuditEntry
 from console import paging
 from console.access import PageRequest, admins_page
 
+KINDS = {
+    "log-in": ("log-ins", {"action__startswith": "log "}),
+    "console": ("what was done in the console", {"action__startswith": "console: "}),
+    "command": ("what was done from the command line", {"address": ""}),
+}
+
+
+class Day(forms.DateInput):
+    input_type = "date"
+
+
+class Filter(forms.Form):
+    """Each part is optional. Days are in UTC, both of them included."""
+
+    who = forms.CharField(label="Who", max_length=254, required=False)
+    did = forms.CharField(label="Did, or to what", max_length=200, required=False)
+    kind = forms.ChoiceField(
+        label="Kind", required=False, choices=[("", "any"), *((key, words) for key, (words, _) in KINDS.items())]
+    )
+    since = forms.DateField(label="From (UTC)", required=False, widget=Day)
+    until = forms.DateField(label="To (UTC)", required=False, widget=Day)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        since, until = given.get("since"), given.get("until")
+        if since and until and since > until:
+            self.add_error("since", "This is later than the end.")
+        return given
+
+    def apply(self, entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        """The entries that pass; none where a part of the filter cannot be used."""
+        if not self.is_valid():
+            return entries.none()
+        wanted = self.cleaned_data
+        if wanted["who"]:
+            entries = entries.filter(who__icontains=wanted["who"])
+        if wanted["did"]:
+            entries = entries.filter(action__icontains=wanted["did"]) | entries.filter(target__icontains=wanted["did"])
+        if wanted["kind"]:
+            entries = entries.filter(**KINDS[wanted["kind"]][1])
+        if wanted["since"]:
+            entries = entries.filter(at__gte=_begin_of(wanted["since"]))
+        if wanted["until"]:
+            entries = entries.filter(at__lt=_begin_of(wanted["until"]) + timedelta(days=1))
+        return entries
+
+
+def _begin_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
 
 @require_safe
 @admins_page
 def listing(request: PageRequest) -> HttpResponse:
-    rows = AuditEntry.objects.filter(organization=request.user.organization_id)
-    return render(request, "console/audit_log.html", {"page": paging.newest_first(request, rows)})
+    form = Filter(request.GET, auto_id="filter-%s", label_suffix="")
+    rows = form.apply(AuditEntry.objects.filter(organization=request.user.organization_id))
+    context = {
+        "form": form,
+        "filtered": any(request.GET.get(name) for name in form.fields),
+        "page": paging.newest_first(request, rows),
+    }
+    return render(request, "console/audit_log.html", context)

@@ -1,6 +1,6 @@
 """Who did what from where (CONTRACT §9), with no secret in it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +58,43 @@ def test_admins_read_their_own_organizations_log(client: Client, user: User) -> 
     text = client.get("/console/audit").content.decode()
     assert "did one thing" in text
     assert "did another" not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", {"enabled", "log in", "add member"}),
+        ("who=ENGINEER", {"enabled", "log in"}),
+        ("did=Enabled", {"enabled"}),
+        ("did=instances/7", {"enabled"}),
+        ("kind=log-in", {"log in"}),
+        ("kind=console", {"enabled"}),
+        ("kind=command", {"add member"}),
+        ("since=2026-03-02", {"add member"}),
+        ("until=2026-03-01", {"enabled", "log in"}),
+        ("since=2026-03-01&until=2026-03-01&who=command", set()),
+        ("since=2026-03-02&until=2026-03-01", set()),
+        ("since=yesterday", set()),
+    ],
+)
+def test_the_log_is_narrowed_down_by_its_url(client: Client, user: User, query: str, shown: set[str]) -> None:
+    client.force_login(user)
+    AuditEntry.objects.all().delete()
+    organization = user.organization
+    for who, action, target, address, day in (
+        (user.email, "log in", "", "127.0.0.1", 1),
+        (user.email, "console: enabled", "/console/instances/7/enabled", "127.0.0.1", 1),
+        ("command line", "add member", "new@example.com", "", 2),
+    ):
+        at = datetime(2026, 3, day, 23, 59, 59, tzinfo=UTC)
+        AuditEntry.objects.create(
+            organization=organization, who=who, action=action, target=target, address=address, at=at
+        )
+    text = client.get(f"/console/audit?{query}").content.decode()
+    table = text.partition("<tbody>")[2]
+    assert {
+        word for word in ("enabled", "log in", "add member") if f">{word}<" in table or f": {word}<" in table
+    } == shown
 
 
 def test_behind_a_proxy_its_word_is_taken_and_else_it_is_not(client: Client, user: User, settings: Any) -> None:

@@ -9,6 +9,7 @@ from tests.browser.world import World
 from tests.console import pages
 from tests.end_to_end.api import Hub
 
+EMPTY = {"export_progress"}  # there is none of it
 WIDE, NARROW = 1280, 390
 HEIGHT = 900
 # What the routes of the console do not show by themselves.
@@ -42,12 +43,17 @@ def walk(page: Page, world: World) -> Iterator[str]:
     page.goto(f"{world.hub.running.url}/console/login")
     yield "login"
     sign_in(page, world.hub)
-    routes = {name: pages.path(name, world.ids) for name in pages.ROUTES if name not in pages.OPEN}
+    routes = {
+        name: pages.path(name, world.ids) + world.queries.get(name, "")
+        for name in pages.ROUTES
+        if name not in pages.OPEN
+    }
     states = {f"instance-{name}": f"/console/instances/{pk}" for name, pk in world.others.items()}
     for name, path in (routes | states | FURTHER).items():
         answer = page.request.get(world.hub.running.url + path)
         if answer.status == 405 or "attachment" in answer.headers.get("content-disposition", ""):
             continue  # what is done, not shown; what is downloaded
+        assert answer.ok or name not in routes or name in EMPTY, f"{path}: {answer.status}"
         page.goto(world.hub.running.url + path)
         if page.locator("html[lang]").count():  # not a part of a page
             yield name

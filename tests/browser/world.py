@@ -15,11 +15,12 @@ HOURS = 48
 
 @dataclass
 class World:
-    """The ids that the routes of the console want are in `ids`; what other states there are, in `others`."""
+    """The ids that the routes of the console want are in `ids`; instances in other states, in `others`."""
 
     hub: Hub
     ids: dict[str, object]
     others: dict[str, int]
+    queries: dict[str, str]  # of routes that tell nothing without one
 
 
 def past(hub: Hub, instance: int, hours: int = HOURS, many: int = 0) -> None:
@@ -51,8 +52,10 @@ def build(hub: Hub, hours: int = HOURS) -> World:
         contacts = [{"Email": f"{who}@{name}.example", "First Name": who.title()} for who in ("ada", "grace", "alan")]
         hub.act_on.account("POST", "/lists/l-0001/contacts", contacts, name=name)
     hub.poll(works)
-    hub.act_on.account("PATCH", "/lists/l-0001/contacts/1", {"Company": "Analytical Engines"}, name="acme")
-    for each in (works, refused, failing):
+    for change in ({"Company": "Analytical Engines"}, {"Company": "Harvard Mark I", "Last Name": "Hopper"}):
+        hub.act_on.account("PATCH", "/lists/l-0001/contacts/1", change, name="acme")
+        poll_id = hub.poll(works)["id"]
+    for each in (refused, failing):
         hub.poll(each)
     hub.call("POST", f"/instances/{lost}/poll")  # a scheduled poll may have found out already
     hub.ok("DELETE", f"/instances/{off}/enabled")
@@ -69,6 +72,7 @@ def build(hub: Hub, hours: int = HOURS) -> World:
             "key": uuid.UUID(int=1),
         },
         {"refused": refused, "lost": lost, "failing": failing, "disabled": off},
+        {"watch": f"?poll={poll_id}", "why": f"?object_id=l-0001:1&instance={works}"},
     )
 
 
