@@ -37,7 +37,7 @@ class AnalyticsQuery(Query):
     begin: Moment | None = Field(None, alias="from", description="default: a day ago")
     end: Moment | None = Field(None, alias="to", description="default: now")
     interval: Interval = Field("hour", description="minute, hour, day, week or month")
-    account_ids: list[Id] = Field([], alias="accountIds", description="only these accounts")
+    account_ids: list[Annotated[int, Field(ge=0)]] = Field([], alias="accountIds", description="only these accounts")
     instance_ids: list[Id] = Field([], alias="instanceIds", description="only these instances")
     tags: list[str] = Field([], description="only instances that have all of these tags")
 

@@ -15,7 +15,7 @@ from api.endpoint import ApiError, answer
 from api.instances import find
 from api.operations import operation
 from elements import catalogue
-from instances.configuration import masked
+from instances.configuration import MASK, masked
 from instances.models import Instance
 from polling import provisioning
 from polling.provisioning import Grant
@@ -52,9 +52,12 @@ def _row(instance: Instance, key: str, number: int, value: Any) -> Configuration
 
 
 def _find(instance: Instance, row_id: int) -> ConfigurationRowAnswer:
+    """The row with that id; a key of the catalogue's that has no value yet has a row, too, so that it can get one."""
     for row in rows(instance):
         if row["id"] == row_id:
             return row
+    if 1 <= row_id <= len(catalogue.CONFIGURATION):
+        return _row(instance, catalogue.CONFIGURATION[row_id - 1].key, row_id, None)
     raise ApiError(404, f"There is no row {row_id} in the configuration of instance {instance.pk}.")
 
 
@@ -72,7 +75,10 @@ def read(request: ApiRequest, row_id: int, instance_id: int | None = None) -> Ht
 def change(request: ApiRequest, body: RowChange, row_id: int, instance_id: int | None = None) -> HttpResponse:
     """A key that is changed goes through the same rules as the whole. Another API key or secret needs a code: PATCH."""
     instance = find(request, instance_id)
-    key = _find(instance, row_id)["key"]
+    row = _find(instance, row_id)
+    key = row["key"]
+    if body.value == MASK == row["propertyValue"]:
+        return answer(row)  # a secret that is sent back as it was shown stays what it is
     if key in ("oauth.api.key", "oauth.api.secret"):
         raise ApiError(400, f"{key}: can only be changed together with providerData.code, by PATCH /instances.")
     raw = {key: body.value}

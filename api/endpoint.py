@@ -61,40 +61,49 @@ def endpoint(**operations: Operation) -> Callable[..., HttpResponse]:
 
     @csrf_exempt
     def dispatch(request: HttpRequest, **captured: Any) -> HttpResponse:
-        method = "GET" if request.method == "HEAD" and "GET" in operations else request.method or ""
-        if method == "OPTIONS":
-            return _with_methods(HttpResponse(), operations)
-        if method not in operations:
-            possible = ", ".join(operations)
-            refusal = envelope(request, 405, f"{request.method} is not possible here; possible: {possible}.")
-            return _with_methods(refusal, operations)
-        try:
-            response = _run(request, operations[method], captured)
-        except ApiError as error:
-            refused = envelope(request, error.status, error.message, error.provider_message)
-            return _with_retry_after(refused, error.retry_after_s)
-        except Unauthenticated as error:
-            return envelope(request, 401, str(error))
-        except PermissionDenied as error:
-            return envelope(request, 403, str(error))
-        except (RequestDataTooBig, RawPostDataException) as error:
-            return envelope(request, 413, f"body: is larger than {_most(error, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}.")
-        except (ConfigurationError, BadRequest) as error:
-            return envelope(request, 400, str(error))
-        except ActOnError as error:
-            return _of_acton(request, error)
-        except (OperationalError, InterfaceError) as error:  # locked, away, or its disk is full
-            logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
-            return _with_retry_after(envelope(request, 503, "The database does not answer now; try again."), 5)
-        if method != "GET" and not operations[method].public:
-            audit.record(
-                operations[method].summary, user=cast(ApiRequest, request).caller, target=request.path, request=request
-            )
+        response = _answered(request, operations, captured)
+        instance = getattr(request, "instance", None)
+        if instance is not None:  # refusals too say whose Element token was sent
+            response.headers["Elements-Element-Instance-Id"] = str(instance.pk)
         return response
 
     view = cast(Endpoint, dispatch)
     view.operations = operations
     return dispatch
+
+
+def _answered(request: HttpRequest, operations: Mapping[str, Operation], captured: dict[str, Any]) -> HttpResponse:
+    """What the operation answers, or what it refuses as the error envelope."""
+    method = "GET" if request.method == "HEAD" and "GET" in operations else request.method or ""
+    if method == "OPTIONS":
+        return _with_methods(HttpResponse(), operations)
+    if method not in operations:
+        possible = ", ".join(operations)
+        refusal = envelope(request, 405, f"{request.method} is not possible here; possible: {possible}.")
+        return _with_methods(refusal, operations)
+    try:
+        response = _run(request, operations[method], captured)
+    except ApiError as error:
+        refused = envelope(request, error.status, error.message, error.provider_message)
+        return _with_retry_after(refused, error.retry_after_s)
+    except Unauthenticated as error:
+        return envelope(request, 401, str(error))
+    except PermissionDenied as error:
+        return envelope(request, 403, str(error))
+    except (RequestDataTooBig, RawPostDataException) as error:
+        return envelope(request, 413, f"body: is larger than {_most(error, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}.")
+    except (ConfigurationError, BadRequest) as error:
+        return envelope(request, 400, str(error))
+    except ActOnError as error:
+        return _of_acton(request, error)
+    except (OperationalError, InterfaceError) as error:  # locked, away, or its disk is full
+        logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
+        return _with_retry_after(envelope(request, 503, "The database does not answer now; try again."), 5)
+    if method != "GET" and not operations[method].public:
+        audit.record(
+            operations[method].summary, user=cast(ApiRequest, request).caller, target=request.path, request=request
+        )
+    return response
 
 
 def _run(request: HttpRequest, operation: Operation, captured: dict[str, Any]) -> HttpResponse:

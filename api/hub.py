@@ -36,7 +36,7 @@ def _shown(instance: Instance, value: Any) -> Any:
 
 
 def _answer(instance: Instance, body: Any, headers: dict[str, str] | None = None) -> HttpResponse:
-    return answer(_shown(instance, body), {"Elements-Element-Instance-Id": str(instance.pk)} | (headers or {}))
+    return answer(_shown(instance, body), headers)
 
 
 def listing(collection: Collection) -> Operation:

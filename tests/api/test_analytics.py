@@ -59,6 +59,7 @@ def test_events_are_counted_by_step_with_the_empty_ones(api: Client, instance: I
         ({"interval": "year"}, 400, "interval"),
         ({"from": "0", "interval": "minute"}, 400, "interval"),
         ({"accountIds[]": "999999"}, 403, "accountIds"),
+        ({"accountIds": str(2**70)}, 403, "accountIds"),
         ({"from": "yesterday"}, 400, "from"),
         ({"to": "0001-01-01T00:00:00Z"}, 400, "to"),
         ({"from": "a\0b"}, 400, "NUL"),

@@ -103,3 +103,26 @@ def test_an_instances_configuration_row_by_row(api: Client, user: User) -> None:
     assert refused.status_code == 400
     assert row["key"] in refused.json()["message"]
     assert api.get(f"/instances/{instance.pk}/configuration/99999").status_code == 404
+
+
+def test_a_row_without_a_value_gets_one_and_a_masked_secret_stays(api: Client, user: User) -> None:
+    instance = rows.instance(user, signature_key="k1")
+    numbers = {row.key: number for number, row in enumerate(catalogue.CONFIGURATION, start=1)}
+
+    def row(key: str, value: Any = ...) -> Any:
+        path = f"/instances/{instance.pk}/configuration/{numbers[key]}"
+        response = (
+            api.get(path) if value is ... else api.patch(path, json.dumps({"propertyValue": value}), "application/json")
+        )
+        assert response.status_code == 200, response.content
+        return response.json()["propertyValue"]
+
+    interval = "event.poller.refresh_interval"
+    assert row(interval) is None
+    assert row(interval, "30") == row(interval) == "30"
+    assert row(interval, None) is None
+    assert row(interval, "20") == "20"  # it is there still
+    for secret in ("oauth.api.secret", "oauth.api.key", "event.notification.signature.key"):
+        assert row(secret, "********") == "********"
+    kept = Instance.objects.select_related("connection").get()
+    assert (kept.signature_key, kept.connection.api_secret) == ("k1", "secret")

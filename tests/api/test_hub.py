@@ -57,6 +57,16 @@ def test_the_hub_segment_is_ignored(hub: Client, instance: Instance, prefix: str
     assert response.headers["Elements-Total-Count"] == "2"
 
 
+def test_refusals_too_say_whose_token_was_sent(hub: Client, instance: Instance) -> None:
+    name = "Elements-Element-Instance-Id"
+    assert hub.get("/lists?where=nonsense").headers[name] == str(instance.pk)
+    assert hub.get("/lists/l-9999/contacts").headers[name] == str(instance.pk)
+    instance.disabled = True
+    instance.save()
+    refused = hub.get("/lists")
+    assert (refused.status_code, refused.headers[name]) == (403, str(instance.pk))
+
+
 READABLE = {
     "/lists": "id", "/lists/hardbounce": "Email", "/lists/spamcomplaint": "Email", "/lists/l-0001/contacts": "id",
     "/optouts": "Email", "/subscription-types": "name", "/campaigns": "msg_id", "/campaigns/m-0001/reports": "SENT",
