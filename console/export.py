@@ -8,7 +8,6 @@ import csv
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -19,13 +18,11 @@ from django.views.decorators.http import require_safe
 from console import event_filter, paging
 from console.access import PageRequest, page
 from console.event_search import Search
-from console.models import Export
+from console.models import KEPT, Export
 from events.models import Change
 from events.notification_body import iso, iso_ms
 
 ROWS_AT_ONCE = 1000
-KEPT = timedelta(days=1)
-SILENT = timedelta(minutes=2)  # what has not written a row for so long has died
 COLUMNS = [
     "id", "found", "status", "type", "objectId", "resource", "instanceId", "instance", "date", "sequence", "eventId",
     "attempts", "error",
@@ -124,13 +121,12 @@ def export(request: PageRequest, kind: str) -> StreamingHttpResponse:
 @require_safe
 @page
 def offer(request: PageRequest) -> HttpResponse:
-    """The files that there are of this filter, and how far the one is that was asked for."""
+    """The files that there are of this filter, and how far those are that were asked for."""
     form = event_filter.of(request)
     if not form.is_valid():
         raise Http404
     key = _key(request) or uuid.uuid4()
     context = {
-        "key": key,
         "count": Search(form).count(None),
         "filters": [(form[name].label, value) for name, value in form.named().items()],
         "query": paging.query_of(request, "export"),
@@ -141,12 +137,23 @@ def offer(request: PageRequest) -> HttpResponse:
 @require_safe
 @page
 def progress(request: PageRequest, key: uuid.UUID) -> HttpResponse:
-    return render(request, "console/_export_progress.html", {"key": key} | _progress(request, key))
+    """How far the page's files are; nothing (204) where that is what `seen` names: it is not read out twice."""
+    context = _progress(request, key)
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=204)
+    return render(request, "console/_export_progress.html", context)
 
 
 def _progress(request: PageRequest, key: uuid.UUID) -> dict[str, Any]:
-    row = Export.objects.filter(pk=key, organization=request.user.organization_id).first()
-    return {"export": row, "under_way": row is None or row.finished_at is None}
+    keys = [_key_of(key, kind) for kind in FORMATS]
+    rows = Export.objects.filter(pk__in=keys, organization=request.user.organization_id).order_by("started_at")
+    now = timezone.now()
+    exports = [(row, row.state(now)) for row in rows]
+    return {
+        "key": key,
+        "exports": exports,
+        "seen": ",".join(f"{row.kind}.{row.rows}.{state}" for row, state in exports),
+    }
 
 
 def _key(request: PageRequest) -> uuid.UUID | None:
@@ -156,14 +163,21 @@ def _key(request: PageRequest) -> uuid.UUID | None:
         return None
 
 
+def _key_of(key: uuid.UUID, kind: str) -> uuid.UUID:
+    """The key of one file among those that a page offers: both may be written at once."""
+    return uuid.uuid5(key, kind)
+
+
 def _begun(request: PageRequest, key: uuid.UUID, kind: str) -> Export:
     """Raises Http404 for a key that is another organization's."""
     now = timezone.now()
     Export.objects.filter(started_at__lt=now - KEPT).delete()
+    key = _key_of(key, kind)
     if Export.objects.filter(pk=key).exclude(organization=request.user.organization_id).exists():
         raise Http404
     values = {"kind": kind, "organization": request.user.organization, "rows": 0, "started_at": now}
-    row, _ = Export.objects.update_or_create(pk=key, defaults=values | {"finished_at": None, "whole": False})
+    anew = {"written_at": None, "finished_at": None, "whole": False}
+    row, _ = Export.objects.update_or_create(pk=key, defaults=values | anew)
     return row
 
 
@@ -173,8 +187,8 @@ def _counted(found: Batches, row: Export) -> Batches:
     try:
         for batch in found:
             yield batch
-            row.rows += len(batch)
-            row.save(update_fields=["rows"])
+            row.rows, row.written_at = row.rows + len(batch), timezone.now()
+            row.save(update_fields=["rows", "written_at"])
         whole = True
     finally:
         row.finished_at, row.whole = timezone.now(), whole

@@ -7,6 +7,7 @@ from django.db import models
 from acton_hub.encryption import EncryptedTextField, lookup_hash, lookup_hashes
 
 TERM = timedelta(minutes=10)
+SILENT = timedelta(minutes=2)  # an export that has written nothing for so long is not under way
 KEPT = timedelta(days=1)  # so that a page can say what became of it, and bring the form back
 
 
@@ -51,11 +52,12 @@ class Authorization(models.Model):
 class Export(models.Model):
     """One file of the event log that is written or was: how far it is, for whoever waits for it."""
 
-    key = models.UUIDField(primary_key=True)  # made up by the page that offers the file
+    key = models.UUIDField(primary_key=True)  # of the page that offered the file, and of the kind of file
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="exports")
     kind = models.CharField(max_length=10)
     rows = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField()
+    written_at = models.DateTimeField(null=True)  # when its rows were counted last
     finished_at = models.DateTimeField(null=True)
     whole = models.BooleanField(default=False)
 
@@ -64,3 +66,9 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.rows} rows"
+
+    def state(self, now: datetime) -> str:
+        """One word: writing, done, or broken off (what shows no sign of life any more was killed)."""
+        if self.finished_at is not None:
+            return "done" if self.whole else "broken off"
+        return "writing" if now - (self.written_at or self.started_at) < SILENT else "broken off"

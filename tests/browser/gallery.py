@@ -16,6 +16,9 @@ HEIGHT = 900
 FURTHER = {
     "events-filtered-away": "/console/events?object_id=none",
     "events-wrong-filter": "/console/events?begin=2026-01-02T00:00&end=2026-01-01T00:00",
+    "why-found": "/console/events/why?object_id=l-0001:1",
+    "why-never-seen": "/console/events/why?object_id=l-0001:999&changed=2026-01-01T00:00",
+    "dashboard-by-day": "/console/?by=day",
     "instances-searched-in-vain": "/console/instances?q=none",
     "no-such-page": "/console/nowhere",
     "oauth-code": "/oauth/callback?code=abc&state=mine",
