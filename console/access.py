@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 
@@ -39,7 +39,6 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
     """
 
     def decorated(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-        @never_cache
         @login_required
         @wraps(view)
         def logged_in(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -53,8 +52,15 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
                 audit.record(f"console: {action}", user=asked.user, target=target, request=request)
             return response
 
-        logged_in.needed = needed  # type: ignore[attr-defined]
-        return logged_in
+        @never_cache
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if "HX-Request" in request.headers and not request.user.is_authenticated:
+                return HttpResponse("Log in again.", status=401)  # a log-in page is no part of another page
+            return logged_in(request, *args, **kwargs)
+
+        guarded.needed = needed  # type: ignore[attr-defined]
+        return guarded
 
     return decorated
 

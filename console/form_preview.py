@@ -22,6 +22,10 @@ class Preview:
     problem: str = ""
 
     @property
+    def is_of_several(self) -> bool:
+        return len({row.resource for row in self.found}) > 1
+
+    @property
     def told(self) -> int:
         """How many of the records would be an event."""
         return sum(row.reason is None for row in self.found)

@@ -1,4 +1,4 @@
-// What every page may use: buttons that copy a text, and menus that close when one looks elsewhere.
+// What every page may use: buttons that copy a text, menus that close when one looks elsewhere, a word where the log-in ended.
 "use strict";
 
 const SAID_MS = 2000;
@@ -45,5 +45,16 @@ document.addEventListener("keydown", (event) => {
   if (menu) {
     menu.querySelector("summary").focus();
     closeMenus();
+  }
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const main = document.getElementById("content");
+  if (event.detail.xhr.status === 401 && !document.getElementById("logged-out")) {
+    const said = document.createElement("p");
+    said.id = "logged-out";
+    said.className = "message warning";
+    said.setAttribute("role", "status");
+    said.innerHTML = 'You are logged out, and this page cannot go on. Copy from it what you still need, and <a href="/console/login">log in</a>.';
+    main.prepend(said);
   }
 });

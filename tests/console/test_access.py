@@ -103,3 +103,9 @@ def test_actions_are_no_links(browser: Client, member: User, name: str) -> None:
 
 def test_the_browser_keeps_no_copy(browser: Client) -> None:
     assert "no-store" in browser.get("/console/instances").headers["Cache-Control"]
+
+
+def test_a_part_of_a_page_is_never_the_log_in_page(db: None, client: Client) -> None:
+    response = client.post("/console/instances/new", {"action": "json"}, headers={"HX-Request": "true"})
+    assert response.status_code == 401
+    assert "<form" not in response.content.decode()

@@ -206,7 +206,20 @@ def test_the_number_of_queries_does_not_grow(
     browser: Client, member: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     instance_id = fill(member, 12)
-    for path in (LIST, f"{LIST}/{instance_id}"):
+    of_one = (
+        "",
+        "/edit",
+        "/delete",
+        "/polls",
+        "/configuration.json",
+        f"/polls/watch?poll={Poll.objects.latest('pk').pk}",
+    )
+    for path in (
+        LIST,
+        f"{LIST}?q=c&state=failing&tag=Docs",
+        f"{LIST}/new",
+        *(f"{LIST}/{instance_id}{each}" for each in of_one),
+    ):
         with django_assert_max_num_queries(12):
             page(browser, path)
 
