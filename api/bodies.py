@@ -27,8 +27,8 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Name = Annotated[str, BeforeValidator(_without_html), Field(min_length=1, max_length=200)]
-Tag = Annotated[str, BeforeValidator(_without_html), Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_without_html)]
+Tag = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_without_html)]
 Tags = Annotated[list[Tag], BeforeValidator(_as_list), Field(max_length=100)]
 
 

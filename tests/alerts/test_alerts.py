@@ -250,6 +250,15 @@ def test_a_mail_server_that_is_away_holds_up_no_webhook(
     assert "ConnectionRefusedError" in waiting.error
 
 
+def test_a_clock_that_is_set_back_leaves_no_channel_waiting(instance: Instance, hook: Receiver) -> None:
+    hook.answers[:] = [500, 200]
+    SITUATIONS[Kind.NEEDS_AUTHENTICATION][0]()
+    look(in_(days=2))
+    look()
+    assert told(hook) == [(Kind.NEEDS_AUTHENTICATION, "began")] * 2
+    assert not Message.objects.filter(told_at=None).exists()
+
+
 def test_a_webhook_into_the_private_network_is_refused(instance: Instance, hook: Receiver, settings: Any) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE = []
     settings.ALERT_WEBHOOK_URL += "/services/s3cret"
