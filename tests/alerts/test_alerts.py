@@ -184,6 +184,18 @@ def test_two_workers_at_once_tell_it_once(instance: Instance, user: User, mail: 
     assert Counter(told(hook)) == {(kind, moment): 1 for kind in SITUATIONS for moment in ("began", "ended")}
 
 
+def test_who_comes_second_begins_and_ends_nothing(instance: Instance, hook: Receiver) -> None:
+    SITUATIONS[Kind.CALLBACK_FAILS][0]()
+    watch.check(timezone.now())
+    (alert,) = Alert.objects.all()
+    now = timezone.now()
+    watch.begin([alert.pk], now)  # as a worker would whose look is older
+    assert [message.moment for message in alert.messages.all()] == ["began"]
+    watch.end([alert.pk], now)
+    watch.end([alert.pk], now)
+    assert [message.moment for message in alert.messages.order_by("pk")] == ["began", "ended"]
+
+
 def test_what_is_told_says_what_is_wrong_and_where_to_look(
     instance: Instance, mail: Mailbox, hook: Receiver, settings: Any
 ) -> None:
