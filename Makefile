@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Two that start at the same time from one checkout must not both install: one waits, and finds it done.
 LOCKED := $(if $(shell command -v flock),flock Makefile)
 # Run with SQLite only: what has no database of the hub in it, or a server of its own, or asks for SQLite.
-ONCE := sandbox browser chaos/test_refresh_gap.py end_to_end/test_snippets.py processes/test_postgres.py processes/test_redis.py processes/test_start.py
+ONCE := sandbox browser fuzz/test_parsers.py chaos/test_refresh_gap.py end_to_end/test_snippets.py processes/test_postgres.py processes/test_redis.py processes/test_start.py
 # Most tests wait for processes rather than compute.
 SIDE_BY_SIDE := -n 2 --dist worksteal
 INSTALL := $(LOCKED) $(MAKE) --no-print-directory --silent
@@ -29,6 +29,9 @@ test: install-dev browser node faketime lint ## Check everything: style, types, 
 test-chaos: install-dev faketime ## Kill processes and break everything around the hub while 5,000 contacts change (CHAOS_KILLS=50; long).
 	@for servers in "" "$(BIN)/python -m tests.servers"; do CHAOS_KILLS=$${CHAOS_KILLS:-50} CHAOS_CONTACTS=5000 CHAOS_LISTS=20 \
 		CHAOS_LASTS_S=10 $$servers $(BIN)/python -m pytest -q -s -p no:randomly tests/chaos || exit 1; done
+
+test-fuzz: install-dev ## Throw 100,000 inputs at parsers, endpoints and pages, and hold the API to its document (FUZZ_INPUTS=100000; long).
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} FUZZ_CASES=100 $(BIN)/python -m pytest -q -p no:randomly --timeout=7200 tests/fuzz tests/api/test_openapi.py
 
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
 	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos

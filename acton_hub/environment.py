@@ -92,6 +92,10 @@ def networks(value: str) -> list[Network]:
     return [ipaddress.ip_network(item.strip()) for item in value.split(",") if item.strip()]
 
 
+def names(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
 def email_address(value: str) -> str:
     try:
         validate_email(value)

@@ -6,6 +6,8 @@ import sys
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from acton_hub import masking
+
 logger = logging.getLogger(__name__)
 PAGES = ("/console", "/oauth", "/sandbox", "/static")
 
@@ -25,7 +27,7 @@ def envelope(request: HttpRequest, status: int, message: str, provider_message: 
         body["requestId"],
         status,
         request.method,
-        request.path,
+        masking.in_path(request),
         message,
     )
     return JsonResponse(body, status=status)
@@ -60,7 +62,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     # Called while the exception is handled: its traceback goes into the log, under the id that the answer names.
     line = "failed request_id=%s method=%s path=%s"
-    logger.error(line, request_id_of(request), request.method, request.path, exc_info=sys.exc_info())
+    logger.error(line, request_id_of(request), request.method, masking.in_path(request), exc_info=sys.exc_info())
     return _answer(request, 500, "The hub failed to answer. The log names this request's id.")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from acton_hub import log
 from acton_hub.errors import is_page
 
 # CONTRACT §1: what browsers of applications may read.
@@ -22,7 +23,11 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
-        response = get_response(request)
+        told = log.request_id.set(request.request_id)  # type: ignore[attr-defined]
+        try:
+            response = get_response(request)
+        finally:
+            log.request_id.reset(told)
         response.headers["Elements-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
 

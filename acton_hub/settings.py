@@ -45,6 +45,7 @@ EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "127.0.0.1", _MAIL.get("EMAI
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 15
+MASKED_FIELDS: list[str] = e.read("MASKED_FIELDS", e.names, [])
 EVENT_RETENTION_DAYS = e.read("EVENT_RETENTION_DAYS", e.whole_number(1, 3650), 7)
 POLL_OVERLAP_SECONDS = e.read("POLL_OVERLAP_SECONDS", e.whole_number(0, 86400), 60)
 BOOTSTRAP_ADMIN_EMAIL = e.read("BOOTSTRAP_ADMIN_EMAIL", e.email_address, "admin@localhost")
@@ -217,7 +218,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "line": {"()": "acton_hub.log.Lines", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
         "json": {"()": "acton_hub.log.JSONLines"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},

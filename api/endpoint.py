@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
 from accounts import audit
-from acton_hub import incoming
+from acton_hub import incoming, masking
 from acton_hub.errors import envelope, request_id_of
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
@@ -100,9 +100,8 @@ def _answered(request: HttpRequest, operations: Mapping[str, Operation], capture
         logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
         return _with_retry_after(envelope(request, 503, "The database does not answer now; try again."), 5)
     if method != "GET" and not operations[method].public:
-        audit.record(
-            operations[method].summary, user=cast(ApiRequest, request).caller, target=request.path, request=request
-        )
+        caller, target = cast(ApiRequest, request).caller, masking.in_path(request)
+        audit.record(operations[method].summary, user=caller, target=target, request=request)
     return response
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-from acton_hub import outbound
+from acton_hub import masking, outbound
 from elements.acton import connections
 from events.delivery import Letter
 from instances.configuration import MASK
@@ -92,7 +92,7 @@ def authenticate_again(instance: Instance) -> str:
 
 
 def deliver(letter: Letter) -> str:
-    """The call that an attempt is: the same bytes, with the same headers.
+    """The call that an attempt is: the same bytes (but for MASKED_FIELDS), with the same headers.
 
     The body goes in by a pipe: the shell's own `printf` takes any length, an argument of curl's does not. Where the
     callback wants basic authorization, its password is a variable of the shell.
@@ -101,7 +101,7 @@ def deliver(letter: Letter) -> str:
     options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
     if letter.basic:
         options.append(f'-u {shlex.quote(letter.basic[0])}:"$CALLBACK_PASSWORD"')
-    body = shlex.quote(letter.body.decode())
+    body = shlex.quote(masking.in_json(letter.body.decode()))
     lines = [f"printf %s {body} | curl {shlex.quote(letter.url)}", *options, "--data-binary @-"]
     return " \\\n  ".join(lines)
 

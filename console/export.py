@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from acton_hub import masking
 from console import event_filter, paging
 from console.access import PageRequest, page
 from console.event_search import Search
@@ -73,9 +74,9 @@ def _row(change: Change, *, with_record: bool) -> dict[str, Any]:
         "sequence": change.sequence,
         "eventId": str(change.event_id),
         "attempts": sum(delivery.attempts_made for delivery in deliveries),
-        "error": "; ".join(delivery.last_error for delivery in deliveries if delivery.last_error),
+        "error": masking.in_words("; ".join(each.last_error for each in deliveries if each.last_error)),
     }
-    return row | ({"record": json.loads(change.record)} if with_record else {})
+    return row | ({"record": masking.in_value(json.loads(change.record))} if with_record else {})
 
 
 def as_csv(found: Batches) -> Iterator[str]:
@@ -89,7 +90,7 @@ def as_csv(found: Batches) -> Iterator[str]:
 
 
 def as_ndjson(found: Batches) -> Iterator[str]:
-    """One object a line, with the record as it was sent."""
+    """One object a line, with the record as it was sent, but for MASKED_FIELDS."""
     for batch in found:
         for row in batch:
             yield json.dumps(row) + "\n"

@@ -1,8 +1,10 @@
-"""A record of Act-On as rows to look at, with what changed in it. Pure."""
+"""A record of Act-On as rows to look at, with what changed in it; masked fields are (MASKED_FIELDS)."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
+
+from acton_hub import masking
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ def _object(json_text: str) -> dict[str, Any]:
         value = json.loads(json_text)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return masking.in_value(value) if isinstance(value, dict) else {}
 
 
 def text(value: Any) -> str:

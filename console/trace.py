@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from acton_hub import masking
 from console import access, curl, records
 from console.access import PageRequest, operators_page, page
 from elements.acton import sources
@@ -51,6 +52,7 @@ def one(request: PageRequest, change_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "change": change,
         "fields": fields,
+        "record": masking.in_json(change.record),
         "changed": sum(field.changed for field in fields),
         "siblings": change.event.changes.exclude(pk=change.pk).only("object_id", "event").order_by("pk"),
         "notification": notification,
@@ -59,7 +61,8 @@ def one(request: PageRequest, change_id: int) -> HttpResponse:
     if notification is not None:
         now = timezone.now()
         deliveries = _deliveries(notification)
-        context |= {"body": notification.body.decode(), "sent": [_sent(each, now) for each in deliveries]}
+        context["body"] = masking.in_json(notification.body.decode())
+        context["sent"] = [_sent(each, now) for each in deliveries]
     return render(request, "console/event.html", context)
 
 
@@ -89,6 +92,8 @@ def _deliveries(notification: Notification) -> list[Delivery]:
     )
     for row in rows:
         row.notification = notification
+        for attempt in getattr(row, "latest"):  # noqa: B009 - the prefetch above makes it
+            attempt.head, attempt.error = masking.in_json(attempt.head), masking.in_words(attempt.error)
     return list(rows)
 
 

@@ -5,11 +5,13 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from django import forms
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from acton_hub import masking
 from api.acton import ask
 from console import access, story
 from console.access import PageRequest, operators_page, page
@@ -100,4 +102,6 @@ def _looked(instance: Instance, question: Question) -> dict[str, Any]:
         answer = ask(instance, lambda call: resources.get(call, path, {}))
     except ActOnError as error:
         return told | {"error": str(error)}
-    return told | {"cells": answer.body if isinstance(answer.body, list) else [answer.body]}
+    cells = answer.body if isinstance(answer.body, list) else [answer.body]
+    # Cells come without the names of their fields: where some are masked, all of them are.
+    return told | {"cells": [masking.MASK for _ in cells] if settings.MASKED_FIELDS else cells}

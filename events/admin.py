@@ -8,6 +8,7 @@ from events.models import Attempt, Change, Delivery, Event, InboundCall, Notific
 
 @admin.register(TrackedObject)
 class TrackedObjectAdmin(ReadOnlyAdmin):
+    holds_records = ["record"]
     list_display = ["id", "poller", "object_id", "version", "sequence"]
     list_select_related = ["poller__instance"]
     raw_id_fields = ["poller"]
@@ -24,6 +25,7 @@ class InboundCallAdmin(ReadOnlyAdmin):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
+    holds_records = ["provider_data"]
     list_display = ["id", "instance", "object_type", "status", "event_date"]
     list_filter = ["status", "object_type", "event_date"]
     list_select_related = ["instance"]
@@ -33,6 +35,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin):
+    holds_records = ["record", "previous"]
     list_display = ["id", "instance", "object_type", "object_id", "event_type", "sequence", "found_at"]
     list_filter = ["event_type", "object_type", "found_at"]
     list_select_related = ["instance"]
@@ -51,6 +54,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
+    holds_records = ["body_tail"]
     list_display = ["id", "organization", "instance", "topic", "severity", "webhook_id", "created_at"]
     list_filter = ["topic", "severity", "created_at"]
     list_select_related = ["organization", "instance"]
@@ -60,6 +64,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
+    holds_records = ["last_error"]
     list_display = ["id", "notification", "subscription", "status", "attempts_made", "next_attempt_at", "last_error"]
     list_filter = ["status", "created_at"]
     list_select_related = ["notification", "subscription"]
@@ -69,6 +74,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyAdmin):
+    holds_records = ["error", "response"]
     list_display = ["id", "delivery", "number", "started_at", "duration_ms", "status_code", "error"]
     list_filter = ["status_code", "started_at"]
     list_select_related = ["delivery"]

@@ -1,5 +1,7 @@
 """What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
 
+import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +15,8 @@ from acton_hub.queue import wake
 from events import retry
 from events.allowance import Allowance
 from events.models import Attempt, Delivery, Event, EventStatus, Subscription
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
 CANDIDATES = 1000  # looked at at once
@@ -112,6 +116,7 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         Attempt.objects.bulk_create([_attempt(delivery, outcome) for delivery, outcome in settled])
         accepted = [delivery for delivery, outcome in settled if outcome.accepted]
         refused = [(delivery, outcome) for delivery, outcome in settled if not outcome.accepted]
+        _log(settled)
         _accept(accepted, now)
         for delivery, outcome in refused:
             _refuse(delivery, outcome, now)
@@ -129,6 +134,23 @@ def _counted(settled: list[tuple[Delivery, Outcome]], now: datetime) -> list[tal
         tallies.Amounts(("deliveries", "accepted" if each.accepted else row.status) for row, each in settled),
         tallies.observed("delivery_seconds", ((now - delivery.created_at).total_seconds() for delivery in accepted)),
     ]
+
+
+def _log(settled: list[tuple[Delivery, Outcome]]) -> None:
+    """A line for each that failed; those that were accepted, in one line a subscription."""
+    accepted: dict[tuple[int | None, int], list[str]] = defaultdict(list)
+    for delivery, outcome in settled:
+        subscription = delivery.subscription
+        if outcome.accepted:
+            accepted[subscription.instance_id, subscription.pk].append(str(delivery.pk))
+        else:
+            logger.warning(
+                "delivery failed delivery=%s notification=%s instance=%s subscription=%s attempt=%s error=%r",
+                delivery.pk, delivery.notification_id, subscription.instance_id, subscription.pk,
+                delivery.attempts_made + 1, outcome.error,
+            )  # fmt: skip
+    for (instance, subscription_id), found in accepted.items():
+        logger.info("delivered instance=%s subscription=%s deliveries=%s", instance, subscription_id, ",".join(found))
 
 
 def _attempt(delivery: Delivery, outcome: Outcome) -> Attempt:

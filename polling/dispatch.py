@@ -57,7 +57,9 @@ def fail_abandoned(now: datetime) -> None:
                 .update(status=Poll.Status.FAILED, error=NEVER_ENDED, finished_at=now, lease_until=None, resume=None)
             )
             if ended:
-                logger.warning("poll never ended poll=%s poller=%s", poll.pk, poll.poller_id)
+                logger.warning(
+                    "poll never ended poll=%s poller=%s instance=%s", poll.pk, poll.poller_id, poll.poller.instance_id
+                )
                 tallies.add(*claims.counted(poll, Poll.Status.FAILED))
                 Poller.objects.filter(pk=poll.poller_id).update(
                     failures=F("failures") + 1,

@@ -69,7 +69,7 @@ def run_polls(holder: str, polls: list[Poll]) -> None:
                 elif isinstance(error, ActOnError):
                     _failed_call(underway, error, pool, pending, until)
                 else:
-                    logger.error("poll failed poll=%s", underway.run.poll.pk, exc_info=error)
+                    logger.error("poll failed %s", _ids(underway.run), exc_info=error)
                     _fail(underway.run, f"The hub failed: {type(error).__name__}: {error}")
 
 
@@ -158,7 +158,7 @@ def _advance(
     except ActOnError as failure:
         _fail(state, str(failure))
     except Exception as defect:
-        logger.exception("poll failed poll=%s", state.poll.pk)
+        logger.exception("poll failed %s", _ids(state))
         _fail(state, f"The hub failed: {type(defect).__name__}: {defect}")
 
 
@@ -182,6 +182,8 @@ def _end(state: Run) -> None:
     limits.speed_up(state.connection.budget_id)
     now = timezone.now()
     with transaction.atomic():
+        if state.poll.events_created:
+            logger.info("poll succeeded %s events=%s", _ids(state), state.poll.events_created)
         if _close(state, Poll.Status.SUCCEEDED, "; ".join(state.errors)) and state.poll.backfill is None:
             Poller.objects.filter(pk=state.poller.pk).update(failures=0, checked_ms=state.moment_ms)
             if state.poller.failures:  # the interval returns with the first success
@@ -195,7 +197,7 @@ def _fail(state: Run, error: str, retry_after_s: float = 0.0) -> None:
     """The poll ends as failed; it is tried again after a growing pause, unless only a person can help."""
     now = timezone.now()
     poller = state.poller
-    logger.warning("poll failed poll=%s poller=%s error=%r", state.poll.pk, poller.pk, error)
+    logger.warning("poll failed %s error=%r", _ids(state), error)
     with transaction.atomic():
         if _close(state, Poll.Status.FAILED, error) and state.poll.backfill is None:
             Poller.objects.filter(pk=poller.pk).update(
@@ -203,6 +205,10 @@ def _fail(state: Run, error: str, retry_after_s: float = 0.0) -> None:
                 next_poll_at=schedule.after_failure(poller.failures + 1, poller.interval, retry_after_s, now),
                 scheduled_at=now,
             )
+
+
+def _ids(state: Run) -> str:
+    return f"poll={state.poll.pk} poller={state.poller.pk} instance={state.poller.instance_id}"
 
 
 def _close(state: Run, status: str, error: str) -> bool:

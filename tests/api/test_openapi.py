@@ -1,6 +1,7 @@
 """The OpenAPI document is true: whatever is sent, the hub answers as the document says (CONTRACT §1)."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -75,7 +76,7 @@ def ids(header: dict[str, str]) -> dict[str, Any]:
 
 @pytest.mark.django_db(databases="__all__")
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(os.environ.get("FUZZ_CASES", "25")), deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_document_says(case: Any, header: dict[str, str], ids: dict[str, Any]) -> None:
     case.headers = {**(case.headers or {}), **header}
     for name, known in ids.items():
