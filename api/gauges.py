@@ -17,7 +17,7 @@ from acton_hub.models import Heartbeat
 from alerts.models import Alert, Kind, Message
 from elements.acton.limits import CALLS_A_DAY
 from elements.models import CallBudget, Connection
-from events.models import Delivery, Event, EventStatus, Subscription
+from events.models import Delivery, Event, EventStatus, SetAside, Subscription
 from polling.models import Poll, Poller
 
 LAG_BOUNDS_S = (60, 300, 900, 1800, 3600, 10_800, 43_200, 86_400)
@@ -94,6 +94,8 @@ def delivering(now: datetime) -> Iterator[Metric]:
     yield labelled("delivery_age_seconds_max", text, "status", ages)
     new = Event.objects.filter(status=EventStatus.NEW).count()
     yield gauge("events_new", "Events from outside that nothing was made of yet.", new)
+    aside = SetAside.objects.count()
+    yield gauge("events_set_aside", "Events from outside of which nothing could be made; they are tried again.", aside)
 
 
 def calling_back(now: datetime) -> Iterator[Metric]:

@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Avg, Count, Max, OuterRef, Q, Subquery
 from django.urls import reverse
 
+from acton_hub import masking
 from elements.acton import limits
 from elements.acton.limits import Usage
 from elements.models import CallBudget
-from events.models import Attempt, Delivery, Subscription
+from events.models import Attempt, Delivery, SetAside, Subscription
 from instances.models import Instance
 from polling.models import Poll
 
@@ -70,6 +71,24 @@ def _of_instance(row: dict[str, Any], state: str) -> Item:
         words, since = row["connection__problem"], row["connection__problem_since"]
         return Item(state, row["name"], WRONG[state], page, "Authenticate again", words, since)
     return Item(state, row["name"], WRONG[state], page, "Open it", (row["error"] or "") if state == "failing" else "")
+
+
+def of_events(organization_id: int) -> list[Item]:
+    """Events from outside of which nothing can be made. One query."""
+    rows = SetAside.objects.filter(event__instance__organization=organization_id).select_related("event__instance")
+    return [
+        Item(
+            "failing",
+            f"{row.event.instance.name}: event {row.event_id}",
+            f"It came from outside, and the hub fails to make a notification of it ({row.failures} times so far). "
+            "It is kept and tried again; others pass it.",
+            reverse("console:instance", args=[row.event.instance_id]),
+            "Open its instance",
+            masking.in_words(row.problem),
+            row.since,
+        )
+        for row in rows.order_by("since")[:SHOWN]
+    ]
 
 
 def of_callbacks(organization_id: int) -> list[Item]:

@@ -32,7 +32,9 @@ def show(request: PageRequest) -> HttpResponse:
         "views": views,
         "view": views[by],
         "chart": chart,
-        "items": attention.of_instances(states) + attention.of_callbacks(organization),
+        "items": attention.of_instances(states)
+        + attention.of_callbacks(organization)
+        + attention.of_events(organization),
         "slow": attention.slow_callbacks(organization, now),
         "near": near,
         "busiest": busiest,

@@ -3,7 +3,17 @@
 from django.contrib import admin
 
 from accounts.admin import ReadOnlyAdmin
-from events.models import Attempt, Change, Delivery, Event, InboundCall, Notification, Subscription, TrackedObject
+from events.models import (
+    Attempt,
+    Change,
+    Delivery,
+    Event,
+    InboundCall,
+    Notification,
+    SetAside,
+    Subscription,
+    TrackedObject,
+)
 
 
 @admin.register(TrackedObject)
@@ -31,6 +41,15 @@ class EventAdmin(ReadOnlyAdmin):
     list_select_related = ["instance"]
     raw_id_fields = ["instance"]
     search_fields = ["=id", "instance__name"]
+
+
+@admin.register(SetAside)
+class SetAsideAdmin(ReadOnlyAdmin):
+    holds_records = ["problem"]
+    list_display = ["event", "failures", "since", "again_at"]
+    list_select_related = ["event"]
+    raw_id_fields = ["event"]
+    search_fields = ["=event__id", "problem"]
 
 
 @admin.register(Change)

@@ -4,23 +4,28 @@ So a burst of calls costs the web server one INSERT each, and what follows is do
 """
 
 import json
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from acton_hub import tallies
 from acton_hub.queue import wake
 from events import notification_body, recording, webhooks
 from events.changes import NewChange
-from events.models import INBOUND, Change, Event, EventStatus, TrackedObject
+from events.models import INBOUND, Change, Event, EventStatus, SetAside, TrackedObject
 from instances.models import Instance
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 200
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=30)  # of an event that fails by itself
+MOST_PROBLEM = 2000
 Key = tuple[int, str, str]  # instance, object type, object id
 
 
@@ -62,12 +67,50 @@ def store_test(instance: Instance, now: datetime) -> Event:
 def arrange(now: datetime) -> int:
     """Make changes, notifications and deliveries of the oldest NEW events; returns how many events they were.
 
-    In one transaction, so that a killed worker leaves them NEW. Two workers take turns: the second one waits for the
-    rows of the first, so that sequences neither repeat nor skip.
+    Where that fails, they are taken one by one, and what fails by itself is set aside: it is tried again after a pause
+    that grows, and holds nothing up. A database that does not answer is nobody's fault: it raises.
+    """
+    ids = list(Event.objects.to_be_arranged(now).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    try:
+        return _arrange(ids, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("events from outside failed, one by one now first=%s last=%s", ids[0], ids[-1])
+    for pk in ids:
+        _arrange_alone(pk, now)
+    return len(ids)
+
+
+def _arrange_alone(pk: int, now: datetime) -> None:
+    try:
+        _arrange([pk], now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as defect:
+        logger.exception("event from outside set aside event=%s", pk)
+        _set_aside(pk, f"{type(defect).__name__}: {defect}", now)
+
+
+def _set_aside(pk: int, problem: str, now: datetime) -> None:
+    """Nothing where the event is gone meanwhile, with its instance."""
+    if not Event.objects.filter(pk=pk).exists():
+        return
+    row, _ = SetAside.objects.get_or_create(event_id=pk, defaults={"since": now, "again_at": now, "problem": ""})
+    row.failures += 1
+    row.problem = problem.replace("\0", "")[:MOST_PROBLEM]
+    row.again_at = now + min(FIRST_PAUSE * 2 ** min(row.failures - 1, 20), LONGEST_PAUSE)
+    row.save()
+
+
+def _arrange(ids: list[int], now: datetime) -> int:
+    """In one transaction, so that a killed worker leaves them NEW. Two workers take turns: the second one waits for the
+    rows of the first, and finds them done, so that sequences neither repeat nor skip.
     """
     with transaction.atomic():
-        new = Event.objects.select_for_update(of=("self",)).filter(status=EventStatus.NEW)
-        events = list(new.select_related("instance").order_by("pk")[:AT_ONCE])
+        new = Event.objects.select_for_update(of=("self",)).filter(pk__in=ids, status=EventStatus.NEW)
+        events = list(new.select_related("instance").order_by("pk"))
+        SetAside.objects.filter(event__in=events).delete()
         meanings = {event.pk: webhooks.meaning_of(event.provider_data) for event in events}
         sequences = _Sequences(_key(event, meanings[event.pk]) for event in events)
         of_instance: dict[Instance, list[tuple[Event, NewChange]]] = defaultdict(list)
@@ -78,7 +121,7 @@ def arrange(now: datetime) -> int:
             _tell(instance, found, now)
         stored = [change for found in of_instance.values() for _, change in found]
         tallies.add(*recording.counted(stored, "outside", len(stored)))
-    return len(events)
+    return len(ids)
 
 
 def _key(event: Event, meaning: webhooks.Meaning) -> Key:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from instances.models import Instance
@@ -55,6 +55,13 @@ class EventStatus(models.TextChoices):
     NOTIFIED = "NOTIFIED"
 
 
+class EventQuerySet(models.QuerySet["Event"]):
+    def to_be_arranged(self, now: datetime) -> "EventQuerySet":
+        """Those from outside that nothing was made of yet, but for what is set aside until later."""
+        later = SetAside.objects.filter(event=OuterRef("pk"), again_at__gt=now)
+        return self.filter(status=EventStatus.NEW).exclude(Exists(later))
+
+
 class Event(models.Model):
     """One row of the events API: one batch of at most 10 records of one instance and resource."""
 
@@ -64,6 +71,8 @@ class Event(models.Model):
     status = models.CharField(max_length=10, choices=EventStatus.choices, default=EventStatus.NEW)
     event_date = models.DateTimeField()
     provider_data = models.TextField()  # JSON text of the batch's raw
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         indexes = [
@@ -78,6 +87,22 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.pk} ({self.status})"
+
+
+class SetAside(models.Model):
+    """An event from outside of which nothing could be made, for a reason of its own: others pass it meanwhile."""
+
+    event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="set_aside")
+    failures = models.PositiveIntegerField(default=0)
+    problem = models.TextField()
+    since = models.DateTimeField()
+    again_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "events set aside"
+
+    def __str__(self) -> str:
+        return f"event {self.event_id} is set aside"
 
 
 class Change(models.Model):

@@ -15,7 +15,7 @@ from acton_hub import queue, tallies
 from acton_hub.models import Lease
 from elements.acton import connections
 from elements.models import Connection
-from events.models import Delivery, Event, EventStatus
+from events.models import Delivery, Event
 from polling import claims, schedule, setback
 from polling.models import Poll, Poller
 
@@ -36,7 +36,7 @@ def dispatch() -> None:
     queue_due_pollers(now)
     if Poll.objects.due(now).exists():
         queue.wake("polling.tasks.run_due_polls")
-    if Event.objects.filter(status=EventStatus.NEW).exists():
+    if Event.objects.to_be_arranged(now).exists():
         queue.wake("events.tasks.arrange")
     if Delivery.objects.due(now).exists():
         queue.wake("events.tasks.deliver")

@@ -6,6 +6,7 @@ also moves from one kind of database to the other.
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,9 +16,10 @@ from typing import Any, TextIO
 from cryptography.fernet import Fernet, MultiFernet
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.color import no_style
 from django.core.serializers import sort_dependencies
-from django.db import connection, models, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -105,12 +107,17 @@ def _values(row: models.Model) -> dict[str, Any]:
 def read(path: Path, *, replace: bool) -> int:
     """Put a backup's rows into this hub's tables, in one transaction; returns their number.
 
-    Raises RestoreRefused, OSError, and cryptography.fernet.InvalidToken where the keys are not here and not in it.
+    Raises RestoreRefused, with the line at fault where it is damaged, OSError, and cryptography.fernet.InvalidToken
+    where the keys are not here and not in it.
     """
     try:
         return _read(path, replace=replace)
     except EOFError:
         raise RestoreRefused("The file was cut short.") from None
+    except (zlib.error, gzip.BadGzipFile, UnicodeDecodeError):
+        raise RestoreRefused("The file is damaged.") from None
+    except IntegrityError as error:  # rows that others point to, looked at when all are there
+        raise RestoreRefused(f"Rows are missing in it: {str(error).partition(chr(10))[0]}") from None
 
 
 def _read(path: Path, *, replace: bool) -> int:
@@ -121,10 +128,21 @@ def _read(path: Path, *, replace: bool) -> int:
         with transaction.atomic():
             _make_room(replace=replace)
             count = 0
-            for count, line in enumerate(file, 1):  # noqa: B007 - counted to the end
-                _row(line, cipher).save_base(raw=True, force_insert=True)  # raw: dates stay what they were
+            for count, line in enumerate(file, 1):
+                _put(line, count + 1, cipher)
             _reset_sequences()
     return count
+
+
+def _put(line: str, number: int, cipher: MultiFernet) -> None:
+    """Raises RestoreRefused for a line that is no row of this hub's, and InvalidToken where its keys are not here."""
+    try:
+        _row(line, cipher).save_base(raw=True, force_insert=True)  # raw: dates stay what they were
+    except (ValueError, TypeError, KeyError, AttributeError, LookupError, ValidationError) as error:
+        raise RestoreRefused(f"Line {number} is damaged ({type(error).__name__}).") from None
+    except (IntegrityError, DataError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RestoreRefused(f"Line {number} does not fit what stands before it: {reason}") from None
 
 
 def _head(file: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import secret_rotation
 from accounts.models import FormerSecret, Organization, TwoFactor, User
 from elements.models import CallBudget
-from events.models import Attempt, Change, Delivery, Event, InboundCall, Notification, TrackedObject
+from events.models import Attempt, Change, Delivery, Event, InboundCall, Notification, SetAside, TrackedObject
 from polling.models import Poll, Position
 from tests.console import rows
 
@@ -45,6 +45,7 @@ def root(client: Client, db: None) -> Client:
     change = rows.change(row, poller=poller, poll=rows.poll(poller))
     rows.attempt(rows.delivery(change))
     TrackedObject.objects.create(poller=poller, object_id="l-0001:1", version="1", record="{}", sequence=1)
+    SetAside.objects.create(event=change.event, problem="x", since=timezone.now(), again_at=timezone.now())
     TwoFactor.objects.create(user=user, seed=rows.SECRET, recovery_hashes=[rows.SECRET])
     secret_rotation.rotate(organization, timedelta(days=1), timezone.now())
     InboundCall.objects.create(instance=row, digest="d", received_at=timezone.now())

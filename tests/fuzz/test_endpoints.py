@@ -31,9 +31,9 @@ PARAMETERS = [
     "instanceIds", "resource", "hydrate", "key", "apiKey", "apiSecret", "callbackUrl", "instance", "span", "before",
     "after", "object_id", "status", "tag", "type", "begin", "end", "code", "state", "next", "again", "q",
 ]  # fmt: skip
+# Content-Length is left to the web server, which refuses one that is none.
 HEADERS = [
     "Element-Instances", "Elements-Webhook-Id", "Elements-Webhook-Signature", "Accept", "Content-Type",
-    "Content-Length",
     "X-Forwarded-For", "Authorization", "If-None-Match", "Range", "Cookie", "Origin", "Access-Control-Request-Headers",
 ]  # fmt: skip
 TYPES = ["application/json", "application/json", "text/plain", "", "multipart/form-data; boundary=x", "text/xml", "x"]

@@ -156,3 +156,48 @@ def test_half_a_backup_is_none(filled: User, tmp_path: Path, monkeypatch: pytest
         call_command("backup", str(tmp_path / "hub.backup"))
     assert not (tmp_path / "hub.backup").exists()
     assert Organization.objects.update(name="the transaction has ended") == 1
+
+
+def damaged(lines: list[bytes], how: str) -> bytes:
+    """The file with something wrong behind its first line."""
+    label, values = json.loads(lines[3])
+    match how:
+        case "no JSON":
+            lines[3] = b'["instances.Instance", {"id": \n'
+        case "no row":
+            lines[3] = b"[1, 2]\n"
+        case "no pair":
+            lines[3] = b"7\n"
+        case "unknown table":
+            lines[3] = json.dumps(["events.Nothing", values]).encode() + b"\n"
+        case "a column less":
+            lines[3] = json.dumps([label, {"id": 1}]).encode() + b"\n"
+        case "a value of another kind":
+            lines[3] = json.dumps([label, values | {"id": "x"}]).encode() + b"\n"
+        case "twice the same":
+            lines.insert(3, lines[3])
+        case "a row less":
+            del lines[1]
+        case "no text":
+            lines[3] = b"\xff\xfe\n"
+    packed = gzip.compress(b"".join(lines))
+    return packed[:200] + b"\0" * 50 + packed[250:] if how == "bytes" else packed
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["no JSON", "no row", "no pair", "unknown table", "a column less", "a value of another kind", "twice the same",
+     "a row less", "no text", "bytes"],
+)  # fmt: skip
+def test_a_file_damaged_behind_its_first_line_is_one_line_and_changes_nothing(
+    filled: User, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "hub.backup"
+    call_command("backup", str(path))
+    path.write_bytes(damaged(gzip.decompress(path.read_bytes()).splitlines(keepends=True), how))
+    before = everything()
+    with pytest.raises(CommandError) as refused:
+        call_command("restore", str(path), replace=True)
+    assert str(refused.value).startswith("file: ")
+    assert "\n" not in str(refused.value)
+    assert everything() == before
