@@ -12,6 +12,7 @@ import psycopg
 from tests.chaos.machine import Machine
 
 HOUR_S = 3600
+LOCKED = "database locked"  # a request waits it out, up to 20 s
 # By name; Act-On's own count of calls tells afterwards which of them it met.
 ACT_ON: dict[str, dict[str, Any]] = {
     "throttle": {"retry_after_s": 1},
@@ -60,7 +61,7 @@ def around(machine: Machine, lasts_s: float) -> dict[str, Around]:
     """What fails around the processes for as long as the block lasts, by name: database, disk, clock."""
     found: dict[str, Around] = {}
     if machine.on_sqlite:
-        found["database locked"] = lambda: _locked(machine, lasts_s)
+        found[LOCKED] = lambda: _locked(machine, lasts_s)
     else:
         found["connections cut"] = lambda: _cut(machine)
     if machine.postgres:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import requests
 
 from tests.chaos import aftermath
-from tests.chaos.faults import ACT_ON, CALLBACK, HANGS, HOUR_S, Deck, around
+from tests.chaos.faults import ACT_ON, CALLBACK, HANGS, HOUR_S, LOCKED, Deck, around
 from tests.chaos.machine import Machine
 from tests.chaos.received import Received
 from tests.running import RunningHub, wait_until
@@ -129,6 +129,8 @@ class Storm:
     def _kill_within(self, name: str, victim: str) -> None:
         with self._around[name]():
             self._kill(victim)
+            if name != LOCKED:
+                self.poll_now()  # whatever it says now, it says in our words
             if name.startswith("clock"):
                 self._start_killed()
         self._start_killed()

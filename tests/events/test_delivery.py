@@ -79,7 +79,10 @@ def test_after_the_ninth_retry_the_subscription_is_deactivated_and_all_that_wait
     for failures in range(1, 10):
         make_due()
         deliver()
-        assert Delivery.objects.get().failures == failures
+        waiting = Delivery.objects.get()
+        assert waiting.failures == failures
+        assert waiting.next_attempt_at
+        assert waiting.next_attempt_at - waiting.updated_at == timedelta(seconds=4**failures)
     rows.record(row, rows.changes(1, version=2))
     Delivery.objects.filter(failures=9).update(next_attempt_at=timezone.now() - timedelta(days=1))
     deliver()
@@ -116,6 +119,15 @@ def test_a_lease_keeps_others_off_until_it_runs_out(user: User, receiver: Receiv
     late = outbox.Outcome(batch.deliveries[0].pk, timezone.now(), 5, 500, "late")
     outbox.settle(batch, [late])
     assert Delivery.objects.get().status == "notified", "the holder of a lost lease changes nothing"
+
+
+def test_a_retry_is_due_at_its_time_and_not_before_whoever_looks(user: User) -> None:
+    rows.record(rows.instance(user), rows.changes(1))
+    deliver()
+    due = Delivery.objects.get().next_attempt_at
+    assert due
+    assert outbox.claim("began since", 10, due - timedelta(milliseconds=1)).deliveries == []
+    assert len(outbox.claim("began since", 10, due).deliveries) == 1
 
 
 def test_a_forbidden_address_is_a_failure_that_says_so(user: User, settings: object) -> None:
