@@ -22,6 +22,11 @@ VICTIMS = [
     EVERYTHING, "hub-web", "hub-web-serving", "hub-worker", "hub-dispatcher", "hub-cluster", "hub-sentinel", "hub-task",
     "hub-monitor", "hub-pusher",
 ]  # fmt: skip
+MOMENTS = {
+    "in mid-poll": "SELECT count(*) FROM polling_poll WHERE status = 'running'",
+    "in mid-delivery": "SELECT count(*) FROM events_delivery WHERE lease_holder <> ''",
+}
+LONGEST_WAIT_S = 35.0  # a poll whose process was killed holds its connection for 30 s
 INBOX = "first"
 FAULT_PATH = f"/control/inboxes/{INBOX}"
 MOST_TIMES = {"expire_token": 2}  # Act-On allows five token calls an hour
@@ -72,6 +77,7 @@ class Storm:
                 self._fail_act_on(self._deck_act_on.deal())
             time.sleep(random.uniform(0, 2))
             self._arm_callback()
+            self._await(random.choice(["", *MOMENTS]) if self.long else "")
             self._kill_within(self._deck_around.deal(), victim)
             self._note_faults()
             self._arm_callback()
@@ -125,6 +131,16 @@ class Storm:
             self._armed = name or self._deck_callback.deal()
             fault = self._callback[self._armed] | {"times": random.choice([1, 2])}
             self.machine.act_on.call("PUT", FAULT_PATH, {"fault": fault})
+
+    def _await(self, moment: str) -> None:
+        """Wait a while for that moment, so that kills come in the midst of work; count in which of them this is."""
+        query = self.machine.hub.running.query
+        until = time.monotonic() + LONGEST_WAIT_S
+        while moment and not query(MOMENTS[moment])[0][0] and time.monotonic() < until:
+            self.poll_now()
+            time.sleep(0.1)
+        for each, statement in MOMENTS.items():
+            self.done[each] += bool(query(statement)[0][0])
 
     def _kill_within(self, name: str, victim: str) -> None:
         with self._around[name]():
@@ -200,6 +216,7 @@ class Storm:
         missing = self.received.missing(self.versions)
         figures = {
             "kills": self.done["kills"],
+            **{f"of them {moment}": self.done[moment] for moment in MOMENTS},
             "faults": sum(self.met.values()),
             "changes": len(self.versions),
             "delivered": len(self.versions) - len(missing),
