@@ -17,6 +17,9 @@ class Disk:
         self.path = path
         self._filler = path / "filler"
 
+    def give_to(self, user: str) -> None:
+        os.chown(self.path, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+
     def fill(self) -> None:
         """Until not one page is left."""
         with self._filler.open("wb") as filler:
@@ -33,7 +36,7 @@ class Disk:
 
 
 @contextmanager
-def small_disk(path: Path, owner: str | None = None) -> Iterator[Disk | None]:
+def small_disk(path: Path) -> Iterator[Disk | None]:
     """A tmpfs there, for the block; None where this machine does not let us mount one."""
     path.mkdir()
     mounted = subprocess.run(
@@ -43,8 +46,6 @@ def small_disk(path: Path, owner: str | None = None) -> Iterator[Disk | None]:
         yield None
         return
     try:
-        if owner:
-            os.chown(path, pwd.getpwnam(owner).pw_uid, pwd.getpwnam(owner).pw_gid)
         yield Disk(path)
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)

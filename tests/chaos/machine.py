@@ -59,10 +59,10 @@ def machine(folder: Path, *, with_disk: bool = True) -> Iterator[Machine]:
         small.chmod(0o755)  # PostgreSQL runs as another user
         on_sqlite = not os.environ.get("DATABASE_URL", "").startswith("postgres")
         own_server = not on_sqlite and "TEST_DATABASE_URL" not in os.environ
+        disk = stack.enter_context(small_disk(small / "disk")) if with_disk and (on_sqlite or own_server) else None
         postgres = stack.enter_context(postgres_server()) if own_server else None
-        disk = None
-        if with_disk and (on_sqlite or postgres):
-            disk = stack.enter_context(small_disk(small / "disk", postgres.system_user if postgres else None))
+        if disk and postgres and postgres.system_user:
+            disk.give_to(postgres.system_user)
         clock = Clock(small) if LIBRARIES else None
         left_out = [
             reason
