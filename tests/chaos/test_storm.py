@@ -12,7 +12,7 @@ from tests.chaos import aftermath
 from tests.chaos.machine import machine
 from tests.chaos.storm import Storm
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "6"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "5"))
 CONTACTS = int(os.environ.get("CHAOS_CONTACTS", "400"))
 LISTS = int(os.environ.get("CHAOS_LISTS", "4"))
 LASTS_S = float(os.environ.get("CHAOS_LASTS_S", "1.5"))
