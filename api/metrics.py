@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from accounts.audit import address_of
-from acton_hub import outbound, request_times, tallies
+from acton_hub import outbound, tallies
 from api import gauges
 from api.operations import operation
 
@@ -31,7 +31,6 @@ REFUSED = (
 def metrics(request: HttpRequest) -> HttpResponse:
     if not may_read(request):
         raise PermissionDenied(REFUSED)
-    request_times.write()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -13,17 +13,19 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from django_q.brokers import get_broker
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from acton_hub import environment
+from acton_hub import environment, queue
 from alerts import situations, tasks, telling, watch
 from alerts.models import Alert, Kind, Message
 from elements.models import CallBudget, Connection
 from events.models import Subscription
 from instances.models import Instance
 from polling.models import Poller
+from processes import dispatcher
 from tests import rows
 from tests.alerts.mailbox import Mailbox, mailbox
 from tests.receiver import Receiver
@@ -333,6 +335,18 @@ def test_old_alerts_go_once_they_are_told(instance: Instance, hook: Receiver) ->
     look(in_(days=92))
     look(in_(days=92, hours=2))
     assert Alert.objects.count() == 0
+
+
+def test_the_dispatcher_has_a_worker_look_now_and_then(django_capture_on_commit_callbacks: Any) -> None:
+    broker = get_broker()
+    broker.purge_queue()
+    woken = []
+    for number in range(2 * dispatcher.ALERT_EVERY):
+        with django_capture_on_commit_callbacks(execute=True):
+            dispatcher.tick("dispatcher:host:1", number)
+        woken.append(any(queue._is(package, "alerts.tasks.look", ()) for package in broker.waiting()))
+        broker.purge_queue()
+    assert [number for number, is_woken in enumerate(woken) if is_woken] == [0, dispatcher.ALERT_EVERY]
 
 
 @given(st.integers(1, 10_000))
