@@ -61,7 +61,8 @@ def listing(request: PageRequest) -> HttpResponse:
         "form": form,
         "page": found,
         "changes": with_deliveries(Change.objects.filter(pk__in=found.rows)) if found.rows else [],
-        "count": search.count(len(found.rows) if found.is_whole else None),
+        # Told where one begins to look; to find it out again on each page would cost as much as the page.
+        "count": None if found.newest else search.count(len(found.rows) if found.is_whole else None),
         "filtered": form.is_filtered,
         "query": paging.query_of(request),
         "tail_after": None if found.newest else known,

@@ -7,7 +7,8 @@ makes up a key for each; the rows written are counted under it, and the page sho
 import csv
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -20,13 +21,17 @@ from console import event_filter, paging
 from console.access import PageRequest, page
 from console.event_search import Search
 from console.models import KEPT, Export
-from events.models import Change
+from events.models import Change, Delivery
 from events.notification_body import iso, iso_ms
 
 ROWS_AT_ONCE = 1000
 COLUMNS = [
     "id", "found", "status", "type", "objectId", "resource", "instanceId", "instance", "date", "sequence", "eventId",
     "attempts", "error",
+]  # fmt: skip
+READ = [
+    "pk", "found_at", "event__status", "event_type", "object_id", "object_type", "instance", "instance__name",
+    "occurred_ms", "sequence", "event",
 ]  # fmt: skip
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 Batches = Iterator[list[dict[str, Any]]]
@@ -41,42 +46,46 @@ class _Echo:
 
 def batches(search: Search, *, with_records: bool) -> Batches:
     """All that passes, newest first, a bounded number at a time; what comes in meanwhile changes nothing."""
-    large = ["previous", "event__provider_data", "event__notification__body_tail"]
-    changes = (
-        Change.objects.select_related("instance", "event__notification")
-        .prefetch_related("event__notification__deliveries")
-        .defer(*large, *([] if with_records else ["record"]))
-        .order_by("-pk")
-    )
     before: int | None = None
     while True:
         ids = search.ids(ROWS_AT_ONCE, before=before)
         if ids:
-            yield [_row(change, with_record=with_records) for change in changes.filter(pk__in=ids)]
+            yield _rows(ids, with_records=with_records)
         if len(ids) < ROWS_AT_ONCE:
             return
         before = ids[-1]
 
 
-def _row(change: Change, *, with_record: bool) -> dict[str, Any]:
-    notification = getattr(change.event, "notification", None)
-    deliveries = list(notification.deliveries.all()) if notification else []
+def _rows(ids: list[int], *, with_records: bool) -> list[dict[str, Any]]:
+    """What is written of these changes, newest first: read as plain values, of which there may be millions."""
+    columns = [*READ, "record"] if with_records else READ
+    found = list(Change.objects.filter(pk__in=ids).order_by("-pk").values_list(*columns))
+    deliveries: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    sent = Delivery.objects.filter(notification__event__in={row[READ.index("event")] for row in found}).order_by("pk")
+    for event, attempts, error in sent.values_list("notification__event", "attempts_made", "last_error"):
+        deliveries[event].append((attempts, error))
+    return [_row(row, deliveries) for row in found]
+
+
+def _row(values: Sequence[Any], deliveries: dict[int, list[tuple[int, str]]]) -> dict[str, Any]:
+    pk, found_at, status, kind, object_id, resource, instance, name, occurred_ms, sequence, event, *record = values
+    made = deliveries.get(event, [])
     row = {
-        "id": change.pk,
-        "found": iso(change.found_at),
-        "status": change.event.status,
-        "type": change.event_type,
-        "objectId": change.object_id,
-        "resource": change.object_type,
-        "instanceId": change.instance_id,
-        "instance": change.instance.name,
-        "date": iso_ms(change.occurred_ms) if change.occurred_ms is not None else None,
-        "sequence": change.sequence,
-        "eventId": str(change.event_id),
-        "attempts": sum(delivery.attempts_made for delivery in deliveries),
-        "error": masking.in_words("; ".join(each.last_error for each in deliveries if each.last_error)),
+        "id": pk,
+        "found": iso(found_at),
+        "status": status,
+        "type": kind,
+        "objectId": object_id,
+        "resource": resource,
+        "instanceId": instance,
+        "instance": name,
+        "date": iso_ms(occurred_ms) if occurred_ms is not None else None,
+        "sequence": sequence,
+        "eventId": str(event),
+        "attempts": sum(attempts for attempts, _ in made),
+        "error": masking.in_words("; ".join(error for _, error in made if error)),
     }
-    return row | ({"record": masking.in_value(json.loads(change.record))} if with_record else {})
+    return row | ({"record": masking.in_value(json.loads(record[0]))} if record else {})
 
 
 def as_csv(found: Batches) -> Iterator[str]:
