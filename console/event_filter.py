@@ -42,7 +42,7 @@ class Filter(forms.Form):
 
     instance = forms.ChoiceField(required=False)
     tag = forms.ChoiceField(required=False)
-    resource = forms.CharField(max_length=200, required=False)
+    resource = forms.CharField(max_length=200, required=False, widget=forms.TextInput(attrs={"list": "resources"}))
     type = forms.ChoiceField(choices=[("", "any"), *((kind.value, kind.value) for kind in EventType)], required=False)
     status = forms.ChoiceField(choices=STATUSES, required=False)
     object_id = forms.CharField(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from console import event_filter, paging
 from console.access import PageRequest, page
 from console.event_search import Search
+from elements.acton import resources
 from events.models import Change
 
 TAIL_ROWS = 200
@@ -67,6 +68,7 @@ def listing(request: PageRequest) -> HttpResponse:
         "query": paging.query_of(request),
         "tail_after": None if found.newest else known,
         "spans": event_filter.links(request),
+        "resources": [*resources.NAMES, "test"],
     }
     return render(request, "console/event_log.html", context)
 

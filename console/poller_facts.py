@@ -80,9 +80,8 @@ def of_poller(
     yield from _schedule(poller, last, now)
     yield from _position(poller, source, list_id, changed_ms)
     if skipping is not None:
-        text = "Poll {} of {} left out {} record{} that it could not read."
-        plural = "" if skipping.records_skipped == 1 else "s"
-        passed = format_html(text, skipping.pk, poller.resource, skipping.records_skipped, plural)
+        text = "Poll {} of {} left out {} that it could not read."
+        passed = format_html(text, skipping.pk, poller.resource, _number(skipping.records_skipped, "record"))
         yield Fact("warn", passed, skipping.error)
 
 
@@ -122,17 +121,16 @@ def _last_poll(poller: Poller, last: Poll | None) -> Iterator[Fact]:
         failed = format_html(text, poller.resource, utc(last.finished_at), poller.failures, utc(poller.next_poll_at))
         yield Fact("bad", failed, last.error, page, "Open the instance")
     elif last.status == Poll.Status.SUCCEEDED:
-        text = "The last poll of {} ended well {}: {} records read, {} events found. The next one is due {}."
-        found = (
-            poller.resource,
-            utc(last.finished_at),
-            last.records_read,
-            last.events_created,
-            utc(poller.next_poll_at),
-        )
+        text = "The last poll of {} ended well {}; it read {} and found {}. The next one is due {}."
+        read, made = _number(last.records_read, "record"), _number(last.events_created, "event")
+        found = (poller.resource, utc(last.finished_at), read, made, utc(poller.next_poll_at))
         yield Fact("good", format_html(text, *found))
     else:
         yield Fact("off", format_html("A poll of {} is {} just now.", poller.resource, last.status))
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _schedule(poller: Poller, last: Poll | None, now: datetime) -> Iterator[Fact]:

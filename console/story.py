@@ -138,7 +138,7 @@ def _of_object(known: _Known, question: Question) -> Iterator[Fact]:
         poller = next(each for each in known.pollers if each.pk == row.poller_id)
         dated = row.version.partition(":")[0]
         version = (
-            format_html(", dated {} in Act-On", utc_ms(int(dated))) if dated.isdigit() and ":" in row.version else ""
+            format_html(", dated {} in Act-On,", utc_ms(int(dated))) if dated.isdigit() and ":" in row.version else ""
         )
         if row.deleted:
             yield Fact("warn", "It was deleted in Act-On: a sweep of the list's ids did not find it.")
