@@ -44,7 +44,13 @@ class Sheet:
 
     @property
     def json(self) -> str:
-        return instance_form.shown(self.body, new=self.instance is None)
+        """What the API would be sent; of a stored instance, with nothing for what is stored and was emptied."""
+        body = self.body
+        if self.instance:
+            stored = self.instance.configuration.keys() | self.instance.secret_values.keys()
+            raw = {key: value for key, value in whole(self).items() if value is not None or key in stored}
+            body = body | {"configuration": raw}
+        return instance_form.shown(body, new=self.is_new)
 
     @property
     def variables(self) -> list[str]:
@@ -82,6 +88,8 @@ def _sheet(
     if instance and not values.get("api_secret"):
         values = values | {"api_secret": MASK}  # one that was left blank is the stored one
     tags = instance_form.tags_of(str(values.get("tags") or ""), instance.tags if instance else [])
+    if instance and not tags:
+        tags = [str(values.get("name", ""))]
     return Sheet(form, forms, mode, instance, instance_form.body_of(values, pollers, tags), panes)
 
 
@@ -164,7 +172,7 @@ def is_accepted(sheet: Sheet) -> bool:
         if not raw.get(instance_form.KEYS[name]):
             form.add_error(name, "This is needed.")
     if raw.get("event.notification.enabled") and not raw.get(instance_form.POLLERS):
-        form.add_error("events_enabled", "Select at least one resource to poll.")
+        form.add_error("raw", "Select at least one resource to poll.")
     if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
         form.add_error("further", problem)
     panes_are_valid = sheet.mode == "json" or _panes_are_valid(sheet)

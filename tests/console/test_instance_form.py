@@ -10,13 +10,14 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, User
 from console import instance_form
 from elements.acton.default_poller import DEFAULT
 from events.models import Change
 from instances.models import Instance
 from polling.models import Poller
 from tests.act_on import Sandbox
+from tests.conftest import authorization
 from tests.console.flow import FIELDS, code_for, fields_of, send, sent_to_acton
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -153,6 +154,25 @@ def test_an_edit_keeps_what_was_not_touched_and_removes_what_was_emptied(browser
     assert made.pollers.get().started_ms == position
     browser.post(f"/console/instances/{made.pk}/edit", changed | {"signature_key": ""})
     assert Instance.objects.get(pk=made.pk).signature_key == ""
+
+
+def test_the_json_beside_the_form_changes_the_same_by_the_api(browser: Client, member: User, act_on: Sandbox) -> None:
+    further = {"custom.key": 7, "event.notification.basic.username": "me", "event.notification.basic.password": "word"}
+    first = send(browser, act_on, further=json.dumps(further))
+    second = send(browser, act_on, further=json.dumps(further))
+    changed = {"name": "Changed", "tags": "", "api_secret": "", "signature_key": "", "refresh_minutes": "44"}
+    for kept in ({"custom.key": 7}, {}):
+        fields = FIELDS | changed | {"further": json.dumps(kept), "p-0-advanced": ""}
+        beside = browser.post(f"/console/instances/{first.pk}/edit", fields | {"action": "json"}).content.decode()
+        assert browser.post(f"/console/instances/{first.pk}/edit", fields).status_code == 302
+        api = Client(headers=authorization(member))
+        response = api.patch(f"/instances/{second.pk}", json.dumps(shown(beside)), content_type="application/json")
+        assert response.status_code == 200, response.content
+        one, other = Instance.objects.get(pk=first.pk), Instance.objects.get(pk=second.pk)
+        for attribute in ("name", "tags", "configuration", "secret_values", "refresh_minutes", "events_enabled"):
+            assert getattr(one, attribute) == getattr(other, attribute), attribute
+        assert one.pollers.get().configuration == other.pollers.get().configuration
+        assert one.signature_key == ""
 
 
 def test_other_credentials_ask_act_on_anew(browser: Client, act_on: Sandbox) -> None:
