@@ -80,5 +80,5 @@ def span(duration: timedelta) -> str:
 
 @register.filter
 def grouped(number: int) -> str:
-    """A number in groups of three digits, apart by narrow spaces that no line breaks at."""
-    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    """A number in groups of three digits."""
+    return f"{number:,}"

@@ -284,7 +284,7 @@ def test_the_limits_are_counted_to_the_moment(browser: Client, member: User) -> 
     assert [shown[0], shown[1]] == [(25_000, 30_000, True), (2, 5, False)]
     assert limits.usage(budget, timezone.now() + timedelta(days=2))[0].used == 0
     text = page(browser, f"{LIST}/{row.pk}")
-    assert "25000 of 30000 · near the limit" in text
+    assert "25,000 of 30,000 · near the limit" in text
     assert "Act-On asked to slow down" in text
 
 
