@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
@@ -16,7 +15,7 @@ from elements.acton.exceptions import ActOnError
 from instances.models import Instance
 from tests import rows
 from tests.conftest import authorization
-from tests.fuzz.conftest import examples, memory_has_not_grown, one_input
+from tests.fuzz.conftest import throw
 from tests.fuzz.inputs import texts, values
 from tests.fuzz.test_parsers import KEYS
 
@@ -89,23 +88,21 @@ def test_no_call_of_the_api_is_a_500(client: Client, user: User, ids: dict[str, 
     known = {"Authorization": authorization(user)["Authorization"] + f", Element {instance.token}"}
     client.raise_request_exception = False
 
-    @given(
+    calls = st.tuples(
         paths(ROUTES), st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]), bodies,
         st.dictionaries(st.sampled_from(PARAMETERS), texts, max_size=3), headers, st.sampled_from(TYPES),
     )  # fmt: skip
-    @examples(short=250, share=0.2)
-    def run(path: str, method: str, body: bytes, query: dict[str, str], extra: dict[str, str], kind: str) -> None:
-        with one_input("endpoints"):
-            answer = client.generic(
-                method, _with_id(path, instance), body, content_type=kind, query_params=query, headers=known | extra
-            )
-        assert answer.status_code != 500, (method, path, query, body, extra)
+
+    def call(given: tuple[str, str, bytes, dict[str, str], dict[str, str], str]) -> None:
+        path, method, body, query, extra, kind = given
+        path = _with_id(path, instance)
+        answer = client.generic(method, path, body, content_type=kind, query_params=query, headers=known | extra)
+        assert answer.status_code != 500
         assert not 300 <= answer.status_code < 400
         if b"".join(answer) and answer.status_code >= 400:
             assert answer.json()["message"]
 
-    run()
-    memory_has_not_grown("endpoints")
+    throw("endpoints", calls, call, short=250, share=0.2)
 
 
 def test_no_page_is_a_500(client: Client, user: User, ids: dict[str, str]) -> None:
@@ -118,18 +115,17 @@ def test_no_page_is_a_500(client: Client, user: User, ids: dict[str, str]) -> No
         texts, max_size=6,
     )  # fmt: skip
 
-    @given(paths(PAGES), st.booleans(), form, st.dictionaries(st.sampled_from(PARAMETERS), texts, max_size=3))
-    @examples(short=150, share=0.05)
-    def run(path: str, post: bool, sent: dict[str, str], query: dict[str, str]) -> None:
-        client.force_login(user)
-        with one_input("pages"):
-            if post:
-                answer = client.post(_with_id(path, instance), sent, query_params=query)
-            else:
-                answer = client.get(_with_id(path, instance), query_params=query)
-            if answer.streaming:
-                b"".join(answer)
-        assert answer.status_code != 500, (path, sent, query)
+    visits = st.tuples(
+        paths(PAGES), st.booleans(), form, st.dictionaries(st.sampled_from(PARAMETERS), texts, max_size=3)
+    )
 
-    run()
-    memory_has_not_grown("pages")
+    def visit(given: tuple[str, bool, dict[str, str], dict[str, str]]) -> None:
+        path, post, sent, query = given
+        client.force_login(user)
+        path = _with_id(path, instance)
+        answer = client.post(path, sent, query_params=query) if post else client.get(path, query_params=query)
+        if answer.streaming:
+            b"".join(answer)
+        assert answer.status_code != 500
+
+    throw("pages", visits, visit, short=150, share=0.05)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from acton_hub import incoming, log, outbound
@@ -23,7 +22,7 @@ from events import notification_body, retry, signing, webhooks
 from instances import configuration as instance_configuration
 from polling import configuration as poller_configuration
 from polling import dates, detection, java_dates, legacy, templates, zones
-from tests.fuzz.conftest import examples, memory_has_not_grown, one_input
+from tests.fuzz.conftest import throw
 from tests.fuzz.inputs import texts, values
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -112,11 +111,8 @@ PARSERS: dict[str, tuple[Parser, Given, tuple[type[Exception], ...]]] = {
 def test_a_parser_reads_or_refuses(name: str) -> None:
     parser, inputs, refusals = PARSERS[name]
 
-    @given(inputs)
-    @examples(short=40, share=0.75 / len(PARSERS))
-    def run(value: Any) -> None:
-        with one_input("parsers"), suppress(*refusals):
+    def read(value: Any) -> None:
+        with suppress(*refusals):
             parser(value)
 
-    run()
-    memory_has_not_grown("parsers")
+    throw("parsers", inputs, read, short=40, share=0.75 / len(PARSERS))
