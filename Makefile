@@ -31,7 +31,7 @@ test-chaos: install-dev faketime ## Kill processes and break everything around t
 		CHAOS_LASTS_S=10 $$servers $(BIN)/python -m pytest -q -s -p no:randomly tests/chaos || exit 1; done
 
 test-fuzz: install-dev ## Throw 100,000 inputs at parsers, endpoints and pages, and hold the API to its document (FUZZ_INPUTS=100000; long).
-	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} FUZZ_CASES=100 $(BIN)/python -m pytest -q -p no:randomly --timeout=7200 tests/fuzz tests/api/test_openapi.py
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} FUZZ_CASES=100 $(BIN)/python -m pytest -q -p no:randomly -p no:logging --timeout=7200 tests/fuzz tests/api/test_openapi.py
 
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
 	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos

@@ -96,3 +96,15 @@ def test_secrets_are_made_up_for_each_hub_and_kept_for_its_owner_alone(tmp_path:
         assert all(path.stat().st_mode & 0o077 == 0 for path in files)
         made.append({path.read_text() for path in files})
     assert not made[0] & made[1]
+
+
+def test_no_secret_and_no_data_come_into_an_image_and_all_code_does() -> None:
+    """Everything is left out but what is named; what is named is there, and every folder of the hub is among it."""
+    lines = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    named = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    assert rules[0] == "*"
+    assert all((CHECKOUT / name).exists() for name in named)
+    assert not named & {".env", ".git", ".venv", "var", "tests", "."}
+    code = {path.parent.name for path in CHECKOUT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert named >= code | {"templates", "static", "manage.py", "requirements.txt"}
