@@ -18,7 +18,7 @@ from acton_hub.environment import networks
 from acton_hub.models import Tally
 from elements.acton import limits
 from elements.models import CallBudget
-from events import delivery
+from events import delivery, inbound
 from events.models import Attempt, Delivery, Subscription
 from instances.models import Instance
 from polling import claims, dispatch, driver, provisioning
@@ -114,6 +114,29 @@ def test_what_is_queued_is_told_with_its_age(client: Client, user: User, receive
     assert now.value("deliveries_waiting", **{"for": "queued"}) == 3  # the others, too
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=2))
     assert Scrape(client).value("delivery_age_seconds_max", status="queued") == pytest.approx(2 * 86_400, abs=60)
+
+
+def test_events_from_outside_are_counted_when_something_is_made_of_them(client: Client, instance: Instance) -> None:
+    before = Scrape(client)
+    inbound.store_test(instance, timezone.now())
+    waiting = Scrape(client)
+    assert waiting.value("events_new") == 1
+    assert waiting.value("events_total") == before.value("events_total")
+    inbound.arrange(timezone.now())
+    now = Scrape(client)
+    assert now.value("events_new") == 0
+    assert now.value("events_total", origin="outside") - before.value("events_total", origin="outside") == 1
+
+
+def test_a_poll_that_never_ended_is_counted_as_failed(client: Client, instance: Instance) -> None:
+    before = Scrape(client)
+    gone = timezone.now() - timedelta(minutes=1)
+    rows.poll(instance, status=Poll.Status.RUNNING, started_at=gone, lease_until=gone, records_read=12)
+    for _ in range(2):
+        dispatch.fail_abandoned(timezone.now())
+    now = Scrape(client)
+    assert now.value("polls_total", outcome="failed") - before.value("polls_total", outcome="failed") == 1
+    assert now.value("records_read_total") - before.value("records_read_total") == 12
 
 
 def test_what_is_not_stored_is_not_counted(client: Client, instance: Instance) -> None:
