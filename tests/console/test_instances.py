@@ -321,3 +321,15 @@ def test_deleting_asks_for_the_name(browser: Client, member: User) -> None:
     assert "this is not its name" in response.content.decode()
     assert browser.post(path, {"name": f" {row.name} "}, follow=True).redirect_chain == [(LIST, 302)]
     assert not Instance.objects.filter(pk=row.pk).exists()
+
+
+def test_masked_fields_are_in_no_words(browser: Client, member: User, settings: Any) -> None:
+    settings.MASKED_FIELDS = ["Email"]
+    row = rows.instance(member)
+    poller = rows.poller(row, failures=1)
+    poll = rows.poll(poller, Poll.Status.FAILED, error="skipped: Email='ada@example.com' is no date")
+    rows.change(row, delivery_status=Delivery.Status.RETRY, error='{"Email": "ada@example.com"} is not wanted')
+    for path in (f"{LIST}/{row.pk}", f"{LIST}/{row.pk}/polls", f"{LIST}/{row.pk}/polls/watch?poll={poll.pk}"):
+        text = page(browser, path)
+        assert "ada@example.com" not in text
+        assert "********" in text
