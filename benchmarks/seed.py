@@ -206,7 +206,8 @@ def due(instances: list[int]) -> int:
 
 def polled_in(after: int) -> tuple[float, int]:
     """Seconds from the begin of the first to the end of the last of the polls behind that id, and their changes."""
-    polls = list(Poll.objects.filter(pk__gt=after))
+    Poller.objects.filter(polls__gt=after).update(next_poll_at=FAR)  # or its own time comes in the next round
+    polls = list(Poll.objects.filter(pk__gt=after, finished_at__isnull=False))
     assert all(poll.status == Poll.Status.SUCCEEDED for poll in polls), {poll.error for poll in polls}
     moments = [(poll.started_at, poll.finished_at) for poll in polls if poll.started_at and poll.finished_at]
     seconds = (max(end for _, end in moments) - min(begin for begin, _ in moments)).total_seconds()

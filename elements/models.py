@@ -74,6 +74,14 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["api_key_hash"], name="connection_by_api_key"),
             models.Index(fields=["refreshed_at"], name="connection_by_refresh"),
+            models.Index(
+                fields=["poll_lease_until"], condition=Q(poll_lease_until__isnull=False), name="connection_polled"
+            ),
+            models.Index(
+                fields=["refresh_lease_until"],
+                condition=Q(refresh_lease_until__isnull=False),
+                name="connection_refreshed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from events.models import Delivery, Event, EventStatus, InboundCall, Notification
 
@@ -21,18 +21,20 @@ def prune(now: datetime) -> int:
     before = now - timedelta(days=settings.EVENT_RETENTION_DAYS)
     undelivered = Delivery.objects.exclude(status=Delivery.Status.NOTIFIED)
     events = Event.objects.filter(event_date__lt=before).exclude(status=EventStatus.NEW)
-    events = events.exclude(
-        pk__in=undelivered.filter(notification__event__isnull=False).values("notification__event_id")
-    )
-    notifications = Notification.objects.filter(event=None, created_at__lt=before).exclude(
-        pk__in=undelivered.values("notification")
-    )
+    events = events.exclude(Exists(undelivered.filter(notification__event=OuterRef("pk"))))
+    notifications = Notification.objects.filter(event=None, created_at__lt=before)
+    notifications = notifications.exclude(Exists(undelivered.filter(notification=OuterRef("pk"))))
     calls = InboundCall.objects.filter(received_at__lt=before)
-    return _delete(events) + _delete(notifications) + _delete(calls)
+    return (
+        _delete(events.order_by("event_date"))
+        + _delete(notifications.order_by("pk"))
+        + _delete(calls.order_by("received_at"))
+    )
 
 
 def _delete(rows: QuerySet[Any]) -> int:
+    """The first of these; in an order that an index has, or all that is younger would be looked at, too."""
     with transaction.atomic():
-        old = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        old = list(rows.values_list("pk", flat=True)[:BATCH])
         rows.model._default_manager.filter(pk__in=old).delete()
     return len(old)

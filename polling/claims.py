@@ -70,6 +70,7 @@ def counted(poll: Poll, status: str) -> list[tallies.Amounts]:
 
 def prune(now: datetime) -> int:
     """Delete one batch of polls that ended more than 30 days ago; returns how many."""
-    old = list(Poll.objects.filter(finished_at__lt=now - KEPT).values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    oldest = list(Poll.objects.order_by("pk").values_list("pk", "finished_at")[:PRUNED_AT_ONCE])  # found by their ids
+    old = [pk for pk, finished_at in oldest if finished_at and finished_at < now - KEPT]
     Poll.objects.filter(pk__in=old).delete()
     return len(old)

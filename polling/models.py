@@ -56,7 +56,10 @@ class Poller(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["instance", "resource"], name="one_poller_a_resource")]
-        indexes = [models.Index(fields=["next_poll_at"], name="poller_due")]
+        indexes = [
+            models.Index(fields=["next_poll_at"], name="poller_due"),
+            models.Index(fields=["scheduled_at"], name="poller_scheduled"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.instance} / {self.resource}"

@@ -1,0 +1,162 @@
+"""No periodic job reads a large table from end to end: the plans of all that they ask the database.
+
+PLANS_ROWS=1000000 makes the tables as large as the goal says; what a plan is like shows in smaller ones, too.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+from django.test import Client
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import AuditEntry, User
+from elements.models import Connection
+from events import inbound, outbox, retention
+from events.models import (
+    Attempt,
+    Change,
+    Delivery,
+    Event,
+    EventStatus,
+    InboundCall,
+    Notification,
+    Subscription,
+    TrackedObject,
+)
+from instances.models import Instance
+from polling import claims, dispatch
+from polling.models import Poll, Poller
+from tests import rows
+
+ROWS = int(os.environ.get("PLANS_ROWS", "10000"))
+FIRST = 10_000_000  # ids of copies begin here, where no sequence comes to
+
+
+def copies(row: models.Model, count: int, **columns: str) -> None:
+    """`count` copies of a stored row, numbered n, with these columns (SQL) instead of the row's own."""
+    names = [field.column or "" for field in row._meta.concrete_fields]
+    values = ", ".join(columns.get(name, f"{FIRST} + n" if name == "id" else name) for name in names)
+    numbers = f"SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}"  # noqa: S608
+    series = f"(WITH RECURSIVE s(n) AS ({numbers}) SELECT n FROM s) AS s"  # noqa: S608
+    if connection.vendor == "postgresql":
+        series = f"generate_series(1, {count}) AS s(n)"
+    table = row._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table}, {series} WHERE id = {row.pk}"  # noqa: S608
+        )
+
+
+def ago(days: int) -> str:
+    """SQL of a moment between now and so many days ago, spread over the copies."""
+    seconds = f"(CAST(n AS bigint) * 7919 % {days * 86400})"
+    if connection.vendor == "postgresql":
+        return f"now() - {seconds} * interval '1 second'"
+    return f"strftime('%Y-%m-%d %H:%M:%S', 'now', '-' || {seconds} || ' seconds')"
+
+
+@pytest.fixture
+def large_tables(user: User) -> None:
+    """Nearly everything is done and delivered, as it is in a hub that has run for long."""
+    now = timezone.now()
+    instance = rows.instance(user)
+    rows.record(instance, rows.changes(1))
+    event, change, notification = Event.objects.get(), Change.objects.get(), Notification.objects.get()
+    delivery, tracked, poll = Delivery.objects.get(), TrackedObject.objects.get(), Poll.objects.get()
+    Event.objects.update(status=EventStatus.NOTIFIED)
+    Delivery.objects.update(status=Delivery.Status.NOTIFIED, next_attempt_at=None)
+    Poll.objects.update(finished_at=now)
+    attempt = Attempt.objects.create(delivery=delivery, number=1, started_at=now, duration_ms=1)
+    call = InboundCall.objects.create(instance=instance, digest="d", received_at=now)
+    entry = AuditEntry.objects.create(organization=user.organization, who="x", at=now, action="a")
+    own, of_hub = f"{FIRST} + n", max(1, ROWS // 20)
+    uuid = "gen_random_uuid()" if connection.vendor == "postgresql" else "lower(hex(randomblob(16)))"
+    waits = f"CASE WHEN n % 500 = 0 THEN {ago(1)} ELSE next_attempt_at END"
+    copies(instance.connection, of_hub, refreshed_at=ago(19))
+    copies(instance, of_hub, connection_id=own, token_hash="'h' || n")
+    copies(instance.subscription, of_hub, instance_id=own)
+    copies(instance.pollers.get(), of_hub, instance_id=own, next_poll_at=ago(1))
+    Poller.objects.exclude(pk__lt=FIRST + of_hub // 50).update(next_poll_at=now + timedelta(hours=1))
+    copies(event, ROWS, event_date=ago(9))
+    new = Event.objects.create(instance=instance, object_type="events", event_date=now, provider_data="{}")
+    copies(new, ROWS // 1000, id=f"{2 * FIRST} + n")
+    copies(notification, ROWS, event_id=own, webhook_id=uuid, created_at=ago(9))
+    copies(delivery, ROWS, notification_id=own, next_attempt_at=waits, created_at=ago(9))
+    copies(attempt, ROWS, delivery_id=own)
+    copies(tracked, ROWS, object_id="'o' || n")
+    copies(poll, ROWS, finished_at=ago(40))
+    copies(change, ROWS, event_id=own, poll_id=own, object_id="'o' || n", found_at=ago(9))
+    copies(call, ROWS, digest="'d' || n", received_at=ago(9))
+    copies(entry, ROWS, at=ago(400))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+@contextmanager
+def plans() -> Iterator[dict[str, str]]:
+    """Statement → its plan, of every statement that runs in the block."""
+    found: dict[str, str] = {}
+
+    def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if sql.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE") and not many:
+            word = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+            with closing(connection.connection.cursor()) as cursor:
+                text = sql if connection.vendor == "postgresql" else sql.replace("%s", "?")
+                cursor.execute(f"{word} {text}", params or ())
+                found[sql] = "\n".join(str(row[-1]) for row in cursor.fetchall())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield found
+
+
+# What grows with time, and with the instances.
+GROWING = {
+    model._meta.db_table
+    for model in (Attempt, AuditEntry, Change, Delivery, Event, InboundCall, Notification, Poll, TrackedObject)
+}
+LARGE = GROWING | {model._meta.db_table for model in (Connection, Instance, Poller, Subscription)}
+PARTIAL = {
+    index.name for model in apps.get_models() for index in model._meta.indexes if index.condition is not None
+}  # fmt: skip
+
+
+def scanned(plan: str, tables: set[str]) -> set[str]:
+    """The tables that the plan reads from end to end, or by an index that holds all of their rows."""
+    if connection.vendor == "postgresql":
+        return tables & set(re.findall(r"Seq Scan on (\w+)", plan))
+    found = re.findall(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", plan, re.MULTILINE)
+    return tables & {table for table, index in found if index not in PARTIAL}
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_no_periodic_job_reads_a_large_table_from_end_to_end(large_tables: None, api: Client) -> None:
+    now: datetime = timezone.now()
+    jobs: dict[str, Callable[[], Any]] = {
+        "dispatch": dispatch.dispatch,
+        "claim polls": lambda: claims.claim("holder", 16, now),
+        "claim deliveries": lambda: outbox.claim("holder", 128, now),
+        "arrange": lambda: inbound.arrange(now),
+        "prune events": lambda: retention.prune(now),
+        "prune polls": lambda: claims.prune(now),
+        "prune audit": lambda: audit.prune(now),
+        "metrics": lambda: api.get("/metrics"),
+    }
+    faults: list[str] = []
+    for name, job in jobs.items():
+        with plans() as found:
+            job()
+        assert found, f"{name} asked nothing"
+        wanted = LARGE if name != "metrics" else GROWING  # metrics add up what instances and their like are
+        for sql, plan in found.items():
+            if (" WHERE " in sql or " LIMIT " not in sql) and scanned(plan, wanted):
+                faults.append(f"{name}: {sql}\n{plan}")
+    assert not faults, "\n\n".join(faults)
