@@ -1,9 +1,10 @@
 """What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
 CANDIDATES = 1000  # looked at at once
 LOOKS = 20
+NEWEST_SHARE = 4  # one in so many, where more are due than fit
 SETTLED_FIELDS = [
     "status", "failures", "attempts_made", "next_attempt_at", "lease_holder", "lease_until", "last_error", "updated_at",
 ]  # fmt: skip
@@ -60,7 +62,7 @@ class Batch:
 
 
 def claim(holder: str, most: int, now: datetime) -> Batch:
-    """Lease up to `most` due deliveries, oldest first; as many of each subscription as it may have."""
+    """Lease up to `most` due deliveries, in turn of their subscriptions; as many of each as it may have."""
     with transaction.atomic():
         chosen = _choose(most, now)
         Delivery.objects.filter(pk__in=chosen).update(lease_holder=holder, lease_until=now + LEASE)
@@ -82,21 +84,49 @@ def _is_own(delivery: Delivery) -> bool:
 
 
 def _choose(most: int, now: datetime) -> list[int]:
-    """Ids of due deliveries. Those of subscriptions that may have no more are passed over, however many they are."""
-    allowance = Allowance(now)
+    """Ids of due deliveries, the oldest; where more are due than fit, a quarter are the newest.
+
+    So what has just come does not wait for a backlog of hours to be worked off.
+    """
+    allowance, oldest = Allowance(now), most - most // NEWEST_SHARE
+    chosen = _take(oldest, now, allowance, [], ("next_attempt_at", "pk"))
+    if len(chosen) == oldest:
+        chosen += _take(most - oldest, now, allowance, chosen, ("-next_attempt_at", "-pk"))
+    return chosen
+
+
+def _take(most: int, now: datetime, allowance: Allowance, taken: list[int], order: tuple[str, str]) -> list[int]:
+    """Ids in that order, in turn of the subscriptions that are among the candidates.
+
+    Those of subscriptions that may have no more are passed over, however many they are.
+    """
     chosen: list[int] = []
     full: set[int] = set()
     for _ in range(LOOKS):
-        due = Delivery.objects.due(now).exclude(subscription__in=full).exclude(pk__in=chosen)
+        if len(chosen) >= most:
+            break
+        due = Delivery.objects.due(now).exclude(subscription__in=full).exclude(pk__in=[*taken, *chosen])
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
-        found = list(due.order_by("next_attempt_at", "pk").values_list("pk", "subscription_id")[:CANDIDATES])
+        found = list(due.order_by(*order).values_list("pk", "subscription_id")[:CANDIDATES])
         allowance.learn(subscription for _, subscription in found)
-        chosen += [pk for pk, subscription in found if len(chosen) < most and allowance.take(subscription)]
-        if len(chosen) >= most or len(found) < CANDIDATES:
+        for pk, subscription in _in_turn(found):
+            if len(chosen) < most and allowance.take(subscription):
+                chosen.append(pk)
+        if len(found) < CANDIDATES:
             break
         full |= {subscription for _, subscription in found if not allowance.is_left(subscription)}
     return chosen
+
+
+def _in_turn(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first of each subscription, then the second of each, and so on."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for row in found:
+        turns.append(seen[row[1]])
+        seen[row[1]] += 1
+    return [row for _, row in sorted(zip(turns, found, strict=True), key=itemgetter(0))]
 
 
 def settle(batch: Batch, outcomes: list[Outcome]) -> None:

@@ -9,7 +9,7 @@ from acton_hub.queue import wake
 from acton_hub.stopping import stopping
 from events import delivery, inbound
 
-BATCH = 128
+BATCH = 256
 WORK_S = 5.0  # a task ends soon, so that no other kind of task waits long for a worker
 
 

@@ -35,6 +35,21 @@ def test_a_long_backlog_of_one_subscription_holds_up_no_other(user: User, monkey
     assert claimed() == []
 
 
+def test_of_a_backlog_every_instance_gets_its_turn_and_what_is_new_does_not_wait(user: User) -> None:
+    """After an outage: one backlog of many hours, others of one, and what comes just now."""
+    now = timezone.now()
+    giant, *others = [rows.instance(user, f"http://{name}.example/") for name in ("a", "b", "c", "d")]
+    rows.record(giant, rows.changes(400))
+    Delivery.objects.update(next_attempt_at=now - timedelta(hours=3))
+    for other in others[:2]:
+        rows.record(other, rows.changes(100))
+    Delivery.objects.exclude(subscription__instance=giant).update(next_attempt_at=now - timedelta(hours=1))
+    rows.record(others[2], rows.changes(10))
+    found = claimed(12)
+    assert {row.pk for row in (giant, *others)} == set(found)
+    assert max(found.count(row.pk) for row in (giant, *others)) <= 4
+
+
 def test_a_failing_subscription_with_a_backlog_holds_up_no_other(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "CANDIDATES", 10)
     first, second = rows.instance(user, "http://one.example/"), rows.instance(user, "http://two.example/")
