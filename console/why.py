@@ -1,5 +1,6 @@
 """The page "Why did it not arrive?": an object id in, its story over the organization's instances out."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from acton_hub import masking
 from api.acton import ask
-from console import access, story
+from console import access, records, story
 from console.access import PageRequest, operators_page, page
 from console.event_filter import Moment
 from console.story import Question
@@ -24,6 +25,7 @@ from instances.models import Instance
 from polling.detection import usable_id
 
 MOST_INSTANCES = 20
+NOT_OF_THE_LIST = ("id", "__created_date", "__modified_date")  # what a download adds to a record's own cells
 
 
 class Asked(forms.Form):
@@ -103,5 +105,20 @@ def _looked(instance: Instance, question: Question) -> dict[str, Any]:
     except ActOnError as error:
         return told | {"error": str(error)}
     cells = answer.body if isinstance(answer.body, list) else [answer.body]
+    if fields := _compared(instance, question, cells):
+        return told | {"fields": fields, "differs": sum(field.changed for field in fields)}
     # Cells come without the names of their fields: where some are masked, all of them are.
     return told | {"cells": [masking.MASK for _ in cells] if settings.MASKED_FIELDS else cells}
+
+
+def _compared(instance: Instance, question: Question, cells: list[Any]) -> list[records.Field]:
+    """The cells by the names of the record as it was seen last, beside what they were then; empty where it never was,
+    or has other fields by now."""
+    seen = TrackedObject.objects.filter(poller__instance=instance, object_id=question.object_id).first()
+    last = json.loads(seen.record) if seen and seen.record else {}
+    names = [name for name in last if name not in NOT_OF_THE_LIST]
+    if len(names) != len(cells):
+        return []
+    now = dict(zip(names, cells, strict=True))
+    before = {name: last[name] for name in names if last[name] != now[name]}
+    return records.fields(json.dumps(now), json.dumps(before))

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import F
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -119,3 +121,25 @@ def test_without_an_instance_nothing_passes(member: User, changes: list[Change])
     assert form.is_valid()
     assert Search(form).ids(10) == []
     assert Search(form).count(None).number == 0
+
+
+def plan(rows_wanted: Any) -> str:
+    return str(rows_wanted.explain())
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads so small a table as a whole")
+def test_what_is_searched_is_searched_in_an_index_alone(member: User, changes: list[Change]) -> None:
+    """At two million changes this is what makes the difference between a blink and a minute."""
+    for wanted in (
+        {"type": "DELETED"},
+        {"object_id": "l-0001:*", "type": "DELETED"},
+        {"resource": "none", "span": "1h"},
+    ):
+        found = search(member, **wanted)
+        searched = found.passing.annotate(key=F("pk") + 0).order_by("-key").values_list("pk", flat=True)
+        assert "USING COVERING INDEX change_by_time" in plan(searched), wanted
+    assert "change_by_object" in plan(
+        Change.objects.filter(search(member, object_id="l-0001:*").form.narrowest(), instance__in=[1])
+    )
+    for status, index in (("CONSUMED", "event_unsettled"), ("retry", "delivery_held_up")):
+        assert index in plan(search(member, status=status)._with_status().order_by()), status

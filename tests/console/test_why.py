@@ -1,5 +1,6 @@
 """Why did it not arrive? Each reason that there can be, told where it holds and only there."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -285,3 +286,16 @@ def test_act_on_can_be_asked_for_the_record(browser: Client, member: User, act_o
     assert "There is no contact l-0001:999" in missing
     row.connection.budget.refresh_from_db()
     assert row.connection.budget.day_calls == calls + 2
+
+    # What was seen last tells the names of the cells, and whether there is something new.
+    known = act_on.account("GET", "/lists/l-0001/contacts")["contacts"][0]["values"]
+    record = {"_contact_id_": "l-0001:1", **known, "id": "l-0001:1", "__modified_date": "1"}
+    TrackedObject.objects.create(
+        poller=row.pollers.get(), object_id="l-0001:1", version="1", record=json.dumps(record), sequence=1
+    )
+    question = {"object_id": "l-0001:1", "at": row.pk}
+    assert "It is as it was seen last" in browser.post("/console/events/why/look", question).content.decode()
+    act_on.account("PATCH", "/lists/l-0001/contacts/1", {"Company": "Analytical Engines"})
+    text = browser.post("/console/events/why/look", question).content.decode()
+    assert "1 field differs from what was seen last" in text
+    assert "Analytical Engines" in text
