@@ -111,11 +111,10 @@ def _asked(change: Change) -> dict[str, str]:
     if change.poller is None or change.poll is None or change.poll.from_ms is None:
         return {}
     list_id = change.object_id.rpartition(":")[0]
+    named = list_id or sources.EVERY_LIST
     try:
         url = templates.fill(str(change.poller.configuration.get("url", "")), change.poll.from_ms)
-        source = sources.source_of(url)
+        path, params = sources.source_of(url).request(0, list_id=named)
     except ValueError:
         return {}
-    named = list_id or sources.EVERY_LIST
-    path, params = source.request(0, list_id=named)
     return {"hub": url.replace(sources.EVERY_LIST, named), "acton": f"GET {path}?{urlencode(params)}"}

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from typing import Any, cast
-from urllib.parse import quote
 
 from django import forms
 from django.conf import settings
@@ -98,7 +97,11 @@ def _likeliest(ids: list[int], question: Question) -> list[int]:
 
 def _looked(instance: Instance, question: Question) -> dict[str, Any]:
     """What Act-On says of the record just now."""
-    path = f"/api/1/list/{quote(question.list_id, safe='')}/record/{quote(question.object_id, safe=':')}"
+    ids = {"list_id": question.list_id, "object_id": question.object_id}
+    try:
+        path = resources.path_of("/api/1/list/{list_id}/record/{object_id}", ids)
+    except ValueError as error:
+        return {"instance": instance, "path": "", "at": timezone.now(), "error": str(error)}
     told: dict[str, Any] = {"instance": instance, "path": f"GET {path}", "at": timezone.now()}
     try:
         answer = ask(instance, lambda call: resources.get(call, path, {}))

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from acton_hub import tallies
+from acton_hub import masking, tallies
 from acton_hub.stopping import stopping
 from elements.acton import connections, limits
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
@@ -196,7 +196,7 @@ def _end(state: Run) -> None:
 def _fail(state: Run, error: str, retry_after_s: float = 0.0) -> None:
     """The poll ends as failed; it is tried again after a growing pause, unless only a person can help."""
     now = timezone.now()
-    poller = state.poller
+    poller, error = state.poller, masking.in_words(error)
     logger.warning("poll failed %s error=%r", _ids(state), error)
     with transaction.atomic():
         if _close(state, Poll.Status.FAILED, error) and state.poll.backfill is None:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Organization
-from acton_hub import tallies
+from acton_hub import masking, tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
 from elements.acton import client, limits
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
@@ -267,7 +267,7 @@ def _give_back_lease(connection: Connection) -> None:
 
 def mark_refused(connection: Connection, error: ActOnError) -> None:
     """Only a person can help: polling stops until somebody authenticates again, and every page says why."""
-    words = error.provider_message or error.message
+    words = masking.in_words(error.provider_message or error.message)
     with transaction.atomic():
         changed = Connection.objects.filter(pk=connection.pk, generation=connection.generation).update(
             problem=words, problem_since=timezone.now(), refresh_lease_until=None

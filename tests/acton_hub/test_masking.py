@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, User
 from acton_hub import log, masking
+from elements.acton import connections
+from elements.acton.exceptions import ActOnError
 from events import delivery, outbox
 from events.changes import NewChange
 from events.models import Attempt, Change, Delivery, Event, Notification, TrackedObject
@@ -162,3 +164,13 @@ def test_deliveries_that_fail_and_that_are_accepted_are_told_with_their_ids(
     assert f"delivery failed {ids}" in caplog.text
     assert f"delivered instance={row.pk} subscription={made.subscription_id} deliveries={made.pk}" in caplog.text
     assert outbox.logger.name == "events.outbox"
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.usefixtures("_masked")
+def test_what_act_on_says_of_a_failure_is_masked_before_it_is_stored(user: User) -> None:
+    row = rows.instance(user)
+    error = ActOnError("Act-On refused", provider_message=f'{{"Email": "{EMAIL}"}} is wrong')
+    connections.mark_refused(row.connection, error)
+    row.connection.refresh_from_db()
+    assert row.connection.problem == '{"Email": ********} is wrong'
