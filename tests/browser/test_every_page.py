@@ -19,6 +19,8 @@ AXE = (Path(__file__).parent.parent / "vendor" / "axe-core-4.14.1.min.js").read_
 # All rules that axe-core has switched on, and that of WCAG 2.2 for the size of what is pressed.
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+# What another width may change: the page is the same one.
+LAYOUT = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,10 @@ def faults(page: Page, options: dict[str, Any]) -> list[str]:
 def look(page: Page) -> list[str]:
     """All that is wrong with the page that is open, each with the variant that shows it."""
     wrong = []
-    for width in (WIDE, NARROW):
+    for width, options in ((WIDE, OPTIONS), (NARROW, LAYOUT)):
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme="light")
-        wrong += [f"{width} light: {line}" for line in faults(page, OPTIONS)]
+        wrong += [f"{width} light: {line}" for line in faults(page, options)]
         page.emulate_media(color_scheme="dark")
         wrong += [f"{width} dark: {line}" for line in faults(page, COLOURS)]
     if page.evaluate("document.documentElement.scrollWidth") > NARROW:
