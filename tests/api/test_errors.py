@@ -1,8 +1,10 @@
 """One envelope for every error, and never a page or a redirect (CONTRACT §1)."""
 
 import json
+from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 PATHS = ["/nothing", "/elements/api-v2/nothing", "/instances/", "/instances/5", "/instances/99999999999999999999999"]
@@ -94,3 +96,14 @@ def test_browsers_may_read_the_platforms_headers(api: Client) -> None:
 def test_a_body_that_is_too_large_is_413(api: Client) -> None:
     response = api.post("/instances", b'"' + b"x" * 3_000_000 + b'"', content_type="application/json")
     assert response.status_code == 413
+
+
+def test_a_database_that_refuses_is_a_503_that_says_when_to_come_again(api: Client) -> None:
+    def refuse(*args: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    with connection.execute_wrapper(refuse):
+        response = api.post("/instances", {}, content_type="application/json")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json()["message"] == "The database does not answer now; try again."
+    assert response.json()["requestId"] == response.headers["Elements-Request-Id"]
