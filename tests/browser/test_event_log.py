@@ -199,5 +199,5 @@ def test_the_dashboard_and_the_story_of_one_contact(page: Page, shared: Hub) -> 
     page.get_by_role("button", name="Find out").click()
     expect(page.get_by_text("It arrived.")).to_be_visible()
     page.get_by_role("button", name="Ask Act-On for the record").click()
-    expect(page.get_by_text("The record is there.")).to_be_visible()
-    expect(page.get_by_text("story@example.com")).to_be_visible()
+    expect(page.get_by_text("It is as it was seen last")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="story@example.com")).to_be_visible()
