@@ -143,7 +143,7 @@ Q_CLUSTER: dict[str, Any] = {
     "broker_class": "acton_hub.queue.RedisQueue" if REDIS_URL else "acton_hub.queue.DatabaseQueue",
     "orm": "queue" if ON_SQLITE else "default",
     "redis": REDIS_URL or {},
-    "workers": 4,
+    "workers": e.read("WORKER_PROCESSES", e.whole_number(1, 32), 4),
     # A task is never repeated by the queue: what is due stands in our tables, under leases of our own.
     "timeout": 120,
     "retry": 180,

@@ -1,4 +1,4 @@
-"""Rows for the benchmarks, made beside a running hub: `python -m benchmarks.seed WHAT '{"argument": ...}'`.
+"""Rows for the benchmarks, made beside a hub: `python -m benchmarks.seed WHAT`, arguments as JSON by standard input.
 
 What is measured is not measured here: rows that would take long by way of Act-On are written in bulk.
 """
@@ -306,4 +306,4 @@ SEEDS: dict[str, Callable[..., Any]] = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(SEEDS[sys.argv[1]](**json.loads(sys.argv[2]))))
+    print(json.dumps(SEEDS[sys.argv[1]](**json.load(sys.stdin))))

@@ -57,10 +57,17 @@ class Stage:
 
     def seed(self, what: str, **values: Any) -> Any:
         """Call `benchmarks.seed.<what>` beside the hub, with its settings; returns what it returns."""
-        command = [sys.executable, "-m", "benchmarks.seed", what, json.dumps(values)]
+        command = [sys.executable, "-m", "benchmarks.seed", what]
         env = self.hub.env | {"DJANGO_SETTINGS_MODULE": SETTINGS}
         done = subprocess.run(
-            command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=SEED_S, check=False
+            command,
+            cwd=CHECKOUT,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=SEED_S,
+            check=False,
+            input=json.dumps(values),
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -89,10 +96,15 @@ def stage(folder: Path, env: dict[str, str | None], *, quick: bool, rounds: int)
 
 
 @contextmanager
-def another_hub(first: Stage, name: str) -> Iterator[Stage]:
+def another_hub(first: Stage, name: str, **more: str) -> Iterator[Stage]:
     """One more hub, with data of its own on the same servers."""
     with ExitStack() as stack:
-        env: dict[str, str | None] = {"DATABASE_URL": None, "REDIS_URL": None, "ACTON_API_URL": first.act_on.url}
+        env: dict[str, str | None] = {
+            "DATABASE_URL": None,
+            "REDIS_URL": None,
+            "ACTON_API_URL": first.act_on.url,
+            **more,
+        }
         if not first.hub.on_sqlite:
             env["DATABASE_URL"] = stack.enter_context(database_on(first.hub.env["DATABASE_URL"]))
         hub = RunningHub(first.folder / name, **env)

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from acton_hub import deadline, outbound
+from acton_hub.queue import wake
 from acton_hub.stopping import stopping
 from events import outbox, retry, signing
 from events.models import Delivery
@@ -172,6 +173,8 @@ def _outcomes(batch_lanes: list[list[Letter]]) -> Iterator[list[Outcome]]:
 def deliver_batch(holder: str, most: int) -> int:
     """Claim what is due, send it, store how it went; returns how many deliveries were claimed."""
     batch = outbox.claim(holder, most, timezone.now())
+    if len(batch.deliveries) == most:  # more may be due: whoever is idle joins at once
+        wake("events.tasks.deliver")
     waiting = {delivery.pk for delivery in batch.deliveries}
     try:
         for outcomes in _outcomes(lanes([letter(delivery, timezone.now()) for delivery in batch.deliveries])):

@@ -26,6 +26,8 @@ def run_due_polls() -> None:
         polls = claims.claim(holder, SIDE_BY_SIDE, timezone.now())
         if not polls:
             return
+        if len(polls) == SIDE_BY_SIDE:  # more may be due: whoever is idle joins at once
+            queue.wake("polling.tasks.run_due_polls")
         try:
             driver.run_polls(holder, polls)
         finally:

@@ -188,3 +188,16 @@ def test_a_callback_that_hangs_holds_up_no_other(user: User, receiver: Receiver)
         if len(seen) == 3:
             break
     assert seen == ["ok"] * 3
+
+
+def test_a_worker_that_finds_more_than_it_takes_wakes_another(
+    user: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whoever is idle, or has just joined, gets work at once and not with the dispatcher's next look."""
+    woken: list[str] = []
+    monkeypatch.setattr(delivery, "wake", woken.append)
+    rows.record(rows.instance(user, receiver.url), rows.changes(30))
+    assert delivery.deliver_batch("first", 2) == 2
+    assert woken == ["events.tasks.deliver"]
+    assert delivery.deliver_batch("second", 2) == 1
+    assert woken == ["events.tasks.deliver"]
