@@ -58,7 +58,7 @@ def literal_address(host: str) -> Address | None:
         pass
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeEncodeError):
+    except (OSError, ValueError):  # a NUL, or no ASCII
         return None
 
 

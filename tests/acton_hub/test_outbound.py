@@ -89,7 +89,7 @@ def test_public_addresses_are_allowed(spelling: str) -> None:
     assert outbound.is_allowed(address, [])
 
 
-@pytest.mark.parametrize("name", ["example.com", "localhost", "", "1.2.3.4.5", "a b", "0x", "ü.example"])
+@pytest.mark.parametrize("name", ["example.com", "localhost", "", "1.2.3.4.5", "a b", "0x", "ü.example", "127.0.0.1\0"])
 def test_a_name_is_no_literal_address(name: str) -> None:
     assert outbound.literal_address(name) is None
 
