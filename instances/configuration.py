@@ -197,6 +197,16 @@ def masked(instance: Instance) -> dict[str, Any]:
     return shown
 
 
+def refuse_masks(raw: dict[str, Any]) -> None:
+    """Of an instance that has nothing stored yet, which a mask could stand for.
+
+    Raises ConfigurationError: somebody sent what was read of another instance, or copied from a page.
+    """
+    for key, value in raw.items():
+        if value == MASK:
+            raise ConfigurationError(f"configuration.{key}", f"is {MASK}, as secrets read back; send the value itself")
+
+
 def unmasked(raw: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
     """`raw`, with what was sent back masked replaced by its stored value, or left out where there is none."""
     return {

@@ -70,6 +70,7 @@ def create(user: User, *, name: str, tags: list[str], raw: dict[str, Any], grant
     Raises ConfigurationError that names a key, or what `connections.authenticate` raises; nothing is stored then.
     """
     began = timezone.now()
+    instance_configuration.refuse_masks(raw)
     parsed = instance_configuration.parse(raw)
     resources = resources_of(raw, parsed)
     connection = _authenticate(user, parsed, grant, None)
