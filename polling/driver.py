@@ -57,10 +57,13 @@ def run_polls(holder: str, polls: list[Poll]) -> None:
         renew_at = time.monotonic() + RENEW_EVERY_S
         while pending:
             done = wait(pending, timeout=RENEW_EVERY_S, return_when=FIRST_COMPLETED).done
-            if time.monotonic() > renew_at:
+            if not done:
                 _renew_leases(pending.values())
                 renew_at = time.monotonic() + RENEW_EVERY_S
             for future in done:
+                if time.monotonic() > renew_at:  # here, since what came in at once may take long to store
+                    _renew_leases(pending.values())
+                    renew_at = time.monotonic() + RENEW_EVERY_S
                 underway = pending.pop(future)
                 limits.answered(underway.run.connection.budget_id, underway.leave_at)
                 error = future.exception()
