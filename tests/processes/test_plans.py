@@ -77,7 +77,7 @@ def large_tables(user: User) -> None:
     attempt = Attempt.objects.create(delivery=delivery, number=1, started_at=now, duration_ms=1)
     call = InboundCall.objects.create(instance=instance, digest="d", received_at=now)
     entry = AuditEntry.objects.create(organization=user.organization, who="x", at=now, action="a")
-    own, of_hub = f"{FIRST} + n", max(1, ROWS // 20)
+    own, of_hub = f"{FIRST} + n", max(2000, ROWS // 20)
     uuid = "gen_random_uuid()" if connection.vendor == "postgresql" else "lower(hex(randomblob(16)))"
     waits = f"CASE WHEN n % 500 = 0 THEN {ago(1)} ELSE next_attempt_at END"
     copies(instance.connection, of_hub, refreshed_at=ago(19))
