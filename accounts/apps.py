@@ -6,4 +6,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Log-ins are told by signals."""
-        from accounts import audit  # noqa: F401
+        from accounts import audit, log_in  # noqa: F401

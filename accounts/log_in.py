@@ -3,7 +3,9 @@
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
-from django.contrib.auth.signals import user_login_failed
+from axes.models import AccessAttempt
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts import two_factor
@@ -31,3 +33,10 @@ def code_is_right(request: HttpRequest, factor: TwoFactor, code: str) -> bool:
 
 def count_failure(request: HttpRequest, user: User) -> None:
     user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
+
+
+@receiver(user_logged_in)
+def forgive(sender: Any, user: User, **more: Any) -> None:
+    """Who logged in begins anew, and nobody else: else whoever has an account could guess at another one for ever,
+    with a log-in of their own between the guesses."""
+    AccessAttempt.objects.filter(username=name_of(None, {"username": user.email})).delete()

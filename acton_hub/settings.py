@@ -162,7 +162,7 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 AXES_FAILURE_LIMIT = 10  # in a row, of one account or from one address
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
-AXES_RESET_ON_SUCCESS = True
+AXES_RESET_ON_SUCCESS = False  # would forgive the whole address: see accounts.log_in.forgive
 AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
 AXES_LOCKOUT_CALLABLE = "acton_hub.errors.locked_out"
 AXES_USERNAME_CALLABLE = "accounts.log_in.name_of"

@@ -61,6 +61,16 @@ def test_a_success_forgives(member: User) -> None:
     assert log_in(member.email, PASSWORD) == 302
 
 
+def test_a_success_forgives_nobody_else(member: User) -> None:
+    """Whoever has an account of their own, guessing from where they log in."""
+    other, _ = bootstrap.create_organization("Other", "other@example.com", password=PASSWORD)[1:]
+    fail(settings.AXES_FAILURE_LIMIT - 1, member.email)
+    assert log_in(other.email, PASSWORD) == 302
+    fail(1, member.email)
+    assert log_in(member.email, PASSWORD, "198.51.100.1") == 429
+    assert log_in(other.email, PASSWORD) == 429
+
+
 def test_an_account_that_is_not_there_looks_like_one_that_is(member: User) -> None:
     def page(email: str) -> str:
         response = Client().post("/console/login", {"username": email, "password": "wrong"})
