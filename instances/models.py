@@ -30,7 +30,7 @@ class Instance(models.Model):
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     disabled = models.BooleanField(default=False)
     # Polling rests, at the operator's wish; its positions stay, and calls of resources are answered meanwhile.
-    paused = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False, db_default=False)
     events_enabled = models.BooleanField(default=False)
     refresh_minutes = models.PositiveIntegerField(default=15)
     # Every configuration key as it was given, but the secret ones: those are in `secrets`, as JSON.

@@ -217,7 +217,7 @@ class Inbox(models.Model):
     status = models.PositiveSmallIntegerField(default=0)  # 0: 200, the answer of a healthy receiver
     delay_ms = models.PositiveIntegerField(default=0)
     drop = models.BooleanField(default=False)
-    truncate = models.BooleanField(default=False)
+    truncate = models.BooleanField(default=False, db_default=False)
     location = models.CharField(max_length=2000, default="", blank=True)
     retry_after_s = models.PositiveIntegerField(null=True, blank=True)
     remaining = models.PositiveIntegerField(null=True, blank=True)  # messages that the fault is for; none: until off
