@@ -70,7 +70,8 @@ def send_instance(body: dict[str, Any], instance: Instance | None) -> str:
         return _call("PATCH", f"/instances/{instance.pk}", body)
     raw = {key: _variable(key) if value == MASK else value for key, value in body["configuration"].items()}
     call = _call("POST", "/instances", body | {"providerData": {"code": _variable("code")}, "configuration": raw})
-    return re.sub(f"{BEGIN}(.*?){END}", r"""'"$\1"'""", call)
+    # Of what was typed nothing but a name can get out of the quotes: the text may be somebody else's.
+    return re.sub(f"{BEGIN}([A-Z0-9_]+){END}", r"""'"$\1"'""", call)
 
 
 def variables(body: dict[str, Any]) -> list[str]:
@@ -95,14 +96,14 @@ def deliver(letter: Letter) -> str:
     """The call that an attempt is: the same bytes (but for MASKED_FIELDS), with the same headers.
 
     The body goes in by a pipe: the shell's own `printf` takes any length, an argument of curl's does not. Where the
-    callback wants basic authorization, its password is a variable of the shell.
+    callback wants basic authorization, its password is a variable of the shell. `-g`: brackets in the URL are its own.
     """
     headers = {"User-Agent": outbound.USER_AGENT} | letter.headers
     options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
     if letter.basic:
         options.append(f'-u {shlex.quote(letter.basic[0])}:"$CALLBACK_PASSWORD"')
     body = shlex.quote(masking.in_json(letter.body.decode()))
-    lines = [f"printf %s {body} | curl {shlex.quote(letter.url)}", *options, "--data-binary @-"]
+    lines = [f"printf %s {body} | curl -g {shlex.quote(letter.url)}", *options, "--data-binary @-"]
     return " \\\n  ".join(lines)
 
 
