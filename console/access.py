@@ -70,6 +70,11 @@ operators_page = page_for(Role.OPERATOR)
 admins_page = page_for(Role.ADMIN)
 
 
+def id_of(text: str) -> int:
+    """0, that no row has, for what is no id."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def member(request: PageRequest, user_id: int) -> User:
     """Raises Http404."""
     return get_object_or_404(User, organization=request.user.organization_id, pk=user_id)

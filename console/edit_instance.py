@@ -92,7 +92,7 @@ def new(request: PageRequest) -> HttpResponse:
 def _again(request: PageRequest, authorization_id: str) -> Sheet:
     """The form that was sent, but for its secret. Raises Http404 for anybody else's."""
     rows = Authorization.objects.filter(user=request.user).select_related("instance__connection")
-    row = get_object_or_404(rows, pk=_id(authorization_id))
+    row = get_object_or_404(rows, pk=access.id_of(authorization_id))
     data = QueryDict(mutable=True)
     data.update(json.loads(row.form)["data"])
     return sheets.sent(data, row.instance) if data else sheets.blank(row.instance)
@@ -100,12 +100,7 @@ def _again(request: PageRequest, authorization_id: str) -> Sheet:
 
 def _other(request: PageRequest, instance_id: str) -> Instance:
     """Raises Http404."""
-    return access.instance(request, _id(instance_id))
-
-
-def _id(text: str) -> int:
-    """0, that no row has, for what is no id."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return access.instance(request, access.id_of(instance_id))
 
 
 def _of_document(request: PageRequest, instance: Instance | None) -> HttpResponse:

@@ -51,7 +51,7 @@ def watch(request: PageRequest, instance_id: int) -> HttpResponse:
 
 def _watched(request: PageRequest, instance: Instance, ids: list[str]) -> HttpResponse:
     """Those polls: the page, or to htmx its part that is asked for again while one of them has not ended."""
-    known = [int(each) for each in ids[:MOST_WATCHED] if each.isascii() and each.isdigit() and len(each) < 19]
+    known = [access.id_of(each) for each in ids[:MOST_WATCHED]]
     polls = list(_polls(instance).filter(pk__in=known).order_by("poller__resource", "pk"))
     if not polls:
         raise Http404
@@ -72,7 +72,7 @@ def poll(request: PageRequest, instance_id: int) -> HttpResponse:
     """Poll now: the resource that the form names, or all of them; then show how they go."""
     instance = access.instance(request, instance_id)
     pollers = instance.pollers.select_related("instance__connection").order_by("resource")
-    resource = request.POST.get("resource")
+    resource = _name_in(request, "resource")
     if resource:
         pollers = pollers.filter(resource=resource)
         if not pollers:
@@ -103,7 +103,8 @@ def backfill(request: PageRequest, instance_id: int) -> HttpResponse:
     """Read again everything since a moment: a dry run, that counts, unless the form says `go`."""
     instance = access.instance(request, instance_id)
     pollers = instance.pollers.select_related("instance__connection")
-    poller = get_object_or_404(pollers, resource=request.POST.get("resource", ""))
+    poller = get_object_or_404(pollers, resource=_name_in(request, "resource"))
+    list_id = _name_in(request, "list")
     try:
         begin_ms = _begin_ms(request.POST)
         queued = provisioning.backfill(
@@ -111,12 +112,20 @@ def backfill(request: PageRequest, instance_id: int) -> HttpResponse:
             begin_ms,
             dry_run="go" not in request.POST,
             redeliver=request.POST.get("go") == "all",
-            list_id=request.POST.get("list", ""),
+            list_id=list_id,
         )
     except (ValueError, PollRefused) as error:
         messages.error(request, f"{poller.resource} is not read again: {error}")
         return redirect("console:instance", instance.pk)
     return redirect(watching(instance, [queued.pk]))
+
+
+def _name_in(request: PageRequest, field: str) -> str:
+    """Raises Http404 for one that no database holds."""
+    name = request.POST.get(field, "")
+    if "\0" in name:
+        raise Http404
+    return name
 
 
 def _begin_ms(sent: Any) -> int:

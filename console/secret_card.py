@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import secret_rotation
 from accounts.models import Organization, User
+from console import access
 from console.access import PageRequest
 
 KEPT = {
@@ -56,8 +57,7 @@ def rotate(request: PageRequest, holder: Organization | User, name: str) -> Rota
 
 def end(request: PageRequest, holder: Organization | User) -> bool:
     """Refuse the former secret that the form names from now on; False where there is none."""
-    former = request.POST.get("former", "")
-    if not (former.isascii() and former.isdigit() and len(former) < 19) or not secret_rotation.end(holder, int(former)):
+    if not secret_rotation.end(holder, access.id_of(request.POST.get("former", ""))):
         return False
     messages.success(request, "That former secret is refused from now on.")
     return True

@@ -65,7 +65,7 @@ def look(request: PageRequest) -> HttpResponse:
     context = _answered(request, given)
     if not context["stories"]:
         return render(request, "console/why.html", context, status=400)
-    instance = access.instance(request, int(str(given.get("at", ""))) if str(given.get("at", "")).isdecimal() else 0)
+    instance = access.instance(request, access.id_of(str(given.get("at", ""))))
     return render(request, "console/why.html", context | {"look": _looked(instance, context["question"])})
 
 

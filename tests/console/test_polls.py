@@ -103,6 +103,17 @@ def test_reading_again_wants_a_moment(browser: Client, member: User, sent: dict[
     assert not Poll.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [{"resource": "con\0tacts", "everything": "on"}, {"resource": "contacts", "everything": "on", "list": "l\0"}],
+)
+def test_a_name_that_no_database_holds_is_refused(browser: Client, member: User, sent: dict[str, str]) -> None:
+    row = rows.instance(member)
+    rows.poller(row)
+    assert browser.post(f"{LIST}/{row.pk}/backfill", sent).status_code == 404
+    assert not Poll.objects.exists()
+
+
 def test_everything_is_a_moment_too(browser: Client, member: User) -> None:
     row = rows.instance(member)
     rows.poller(row)

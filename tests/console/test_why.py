@@ -237,6 +237,11 @@ def test_nobody_else_is_looked_at(browser: Client, poller: Poller, stranger: Use
     assert browser.post("/console/events/why/look", {"object_id": ID, "at": theirs.pk}).status_code == 404
 
 
+@pytest.mark.parametrize("given", ["", "x", "9" * 25, "9" * 5000, "²"])
+def test_what_is_no_instance_is_not_looked_at(browser: Client, poller: Poller, given: str) -> None:
+    assert browser.post("/console/events/why/look", {"object_id": ID, "at": given}).status_code == 404
+
+
 def test_those_that_know_it_come_first(browser: Client, member: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.why.MOST_INSTANCES", 2)
     for name in ("A", "B", "C"):
