@@ -21,6 +21,7 @@ from acton_hub import outbound, tallies
 from api import gauges
 from api.operations import operation
 
+OF_PROXIES = {"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
 REFUSED = (
     "The metrics are told to the networks of METRICS_ALLOW, and to whoever sends METRICS_TOKEN: "
     "`Authorization: Bearer <token>`."
@@ -41,7 +42,7 @@ def may_read(request: HttpRequest) -> bool:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if settings.METRICS_TOKEN and scheme.lower() == "bearer":
         return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
-    if not settings.BEHIND_PROXY and {"X-Forwarded-For", "Forwarded"} & set(request.headers):
+    if not settings.BEHIND_PROXY and OF_PROXIES & set(request.headers):
         return False
     try:
         address = ipaddress.ip_address(address_of(request))

@@ -59,6 +59,8 @@ def test_it_is_prometheus_text_and_every_metric_says_what_it_is(client: Client, 
         ("192.0.2.1", {"Authorization": "Bearer s3cret"}, False, 200),
         ("127.0.0.1", {"Authorization": "Bearer wrong"}, False, 403),
         ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, False, 403),  # a proxy on this machine that is not spoken of
+        ("127.0.0.1", {"X-Real-IP": "192.0.2.1"}, False, 403),
+        ("127.0.0.1", {"Via": "1.1 proxy"}, False, 403),
         ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, True, 403),
         ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1, 10.1.2.3"}, True, 200),
     ],
