@@ -69,9 +69,9 @@ def place_of(error: ConfigurationError, resources: list[str]) -> tuple[str, int 
     return "raw", None
 
 
-def cost_of(minutes: int | None, pollers: int) -> str:
+def cost_of(minutes: int, pollers: int) -> str:
     """What an interval costs a day, in Act-On's calls, while nothing changes (DESIGN promise 6)."""
-    if not minutes or minutes < 1:
+    if minutes < 1:
         return ""
     calls = -(-MINUTES_A_DAY // minutes) * max(pollers, 1)
     return f"At least {calls:,} of Act-On's 30,000 calls a day; each list that changed costs one more a poll."

@@ -37,10 +37,9 @@ class Sheet:
     @property
     def cost(self) -> str:
         pollers = self.body["configuration"].get(instance_form.POLLERS) or {}
-        minutes = self.body["configuration"].get("event.poller.refresh_interval")
-        return form_rules.cost_of(
-            int(minutes) if str(minutes or "").isdigit() else None, len(pollers) if isinstance(pollers, dict) else 1
-        )
+        text = str(self.body["configuration"].get("event.poller.refresh_interval") or "")
+        minutes = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        return form_rules.cost_of(minutes, len(pollers) if isinstance(pollers, dict) else 1)
 
     @property
     def json(self) -> str:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_WITHIN = timedelta(minutes=1)
 BACK_OFF_FIRST = timedelta(seconds=5)
-MOST_RETRY_AFTER_S = 86_400.0
 BACK_OFF_MOST = timedelta(minutes=30)
 
 
@@ -36,7 +35,7 @@ def after_failure(failures: int, interval: timedelta, retry_after_s: float, now:
     What Act-On or our own count asks for (`retry_after_s`) is respected beyond that.
     """
     pause = min(BACK_OFF_FIRST * (1 << min(failures - 1, 20)), BACK_OFF_MOST, max(interval, BACK_OFF_FIRST))
-    return now + max(pause, timedelta(seconds=min(retry_after_s, MOST_RETRY_AFTER_S)))
+    return now + max(pause, timedelta(seconds=retry_after_s))
 
 
 def sweep_interval(key: str, interval: timedelta) -> timedelta:

@@ -116,7 +116,7 @@ def error_for(status: int, retry_after: str | None, text: str) -> ActOnError:
     """The exception that an answer other than 200 stands for (CONTRACT §8: errors, limits)."""
     words = words_of(text)
     if status == 429 or (status in (403, 503) and any(word in text.lower() for word in THROTTLING_WORDS)):
-        seconds = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+        seconds = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else 0.0
         return Throttled("Act-On asks to slow down", retry_after=seconds, status=status, provider_message=words)
     if status == 401:
         return Unauthorized("Act-On does not accept the access token", status=status, provider_message=words)

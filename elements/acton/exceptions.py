@@ -1,5 +1,7 @@
 """What can go wrong at Act-On, in the few kinds that callers tell apart."""
 
+MOST_RETRY_AFTER_S = 86_400.0  # who asks for longer, or for what no calendar holds, is asked again after a day
+
 
 class ActOnError(Exception):
     """Act-On could not be asked, or its answer cannot be used. Worth another try later.
@@ -30,10 +32,10 @@ class NeedsAuthentication(ActOnError):
 
 
 class Throttled(ActOnError):
-    """Too many calls, by Act-On's answer or by our own count. `retry_after` is in seconds."""
+    """Too many calls, by Act-On's answer or by our own count. `retry_after` is in seconds, a day at most."""
 
     def __init__(
         self, message: str, *, retry_after: float, status: int | None = None, provider_message: str = ""
     ) -> None:
         super().__init__(message, status=status, provider_message=provider_message)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, MOST_RETRY_AFTER_S)

@@ -113,6 +113,13 @@ def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
     assert text.count('<p class="field-error" role="alert">') == 1
 
 
+@pytest.mark.parametrize("minutes", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "-1", "1e3"])
+def test_an_interval_that_is_no_number_is_told(browser: Client, minutes: str) -> None:
+    answer = browser.post("/console/instances/new", {"refresh_minutes": minutes})
+    assert answer.status_code == 200
+    assert "refresh_minutes" in answer.context["sheet"].form.errors
+
+
 def test_what_was_typed_survives_the_way_through_json_and_back(browser: Client) -> None:
     typed = {"p-0-url": "/hubs/marketing/lists/l-0001/contacts", "p-0-others": '{"pageSize": 7}', "action": "switch"}
     as_json = browser.post("/console/instances/new", FIELDS | typed).content.decode()

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elements.acton import limits
+from elements.acton import client, limits
 from elements.acton.exceptions import Throttled
 
 MOST, WINDOW = 5, 1200
@@ -110,6 +110,18 @@ def test_throttling_pauses_the_account_longer_each_time_until_it_answers_again()
         limits.reserve_call(budget.pk, wait_s=10)
     limits.speed_up(budget.pk)
     limits.reserve_call(budget.pk, wait_s=0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("asked", "pause_s"),
+    [("90", 90), ("100000000", 86_400), ("9" * 400, 86_400), ("\N{SUPERSCRIPT TWO}", 2), ("-1", 2)],
+)
+def test_what_act_on_asks_for_is_respected_for_a_day_at_most(asked: str, pause_s: float) -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    error = client.error_for(429, asked, "")
+    assert isinstance(error, Throttled)
+    assert limits.slow_down(budget.pk, error.retry_after or None) == pause_s
 
 
 @pytest.mark.django_db(transaction=True)
