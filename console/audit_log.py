@@ -1,6 +1,6 @@
 """Who did what from where, for administrators."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -54,14 +54,10 @@ class Filter(forms.Form):
         if wanted["kind"]:
             entries = entries.filter(**KINDS[wanted["kind"]][1])
         if wanted["since"]:
-            entries = entries.filter(at__gte=_begin_of(wanted["since"]))
+            entries = entries.filter(at__gte=datetime.combine(wanted["since"], time.min, UTC))
         if wanted["until"]:
-            entries = entries.filter(at__lt=_begin_of(wanted["until"]) + timedelta(days=1))
+            entries = entries.filter(at__lte=datetime.combine(wanted["until"], time.max, UTC))
         return entries
-
-
-def _begin_of(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 @require_safe
