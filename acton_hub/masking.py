@@ -1,9 +1,15 @@
-"""The fields named in MASKED_FIELDS, in whatever is shown or logged; what is delivered is never touched."""
+"""The fields named in MASKED_FIELDS, in whatever is shown or logged; what is delivered is never touched.
 
+And secrets in answers that repeat what they were asked with.
+"""
+
+import html
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -69,3 +75,13 @@ def in_path(request: HttpRequest) -> str:
         if is_masked(name) and value:
             path = path.replace(str(value), MASK)
     return path
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """The text without these, none of them empty, also where it spells them as URLs, JSON or HTML do."""
+    for secret in secrets:
+        in_json = json.dumps(secret)[1:-1]
+        others = {quote(secret, safe=""), quote_plus(secret), in_json, in_json.replace("/", "\\/"), html.escape(secret)}
+        for spelling in (secret, *sorted(others - {secret})):
+            text = text.replace(spelling, MASK)
+    return text

@@ -19,13 +19,12 @@ import requests
 from django.conf import settings
 from django.utils import timezone
 
-from acton_hub import deadline, outbound
+from acton_hub import deadline, masking, outbound
 from acton_hub.queue import wake
 from acton_hub.stopping import stopping
 from events import outbox, retry, signing
 from events.models import Delivery
 from events.outbox import Outcome
-from instances.configuration import MASK
 
 LANES_A_HOST = 4
 BUDGET_S = 5.0  # no new attempt begins after it
@@ -102,7 +101,7 @@ def _without_credentials(text: str, basic: tuple[str, str] | None) -> str:
     if basic is None or not basic[1]:
         return text
     header = base64.b64encode(":".join(basic).encode()).decode()
-    return text.replace(header, MASK).replace(basic[1], MASK)
+    return masking.without([header, basic[1]], text)
 
 
 def _head_of(answer: requests.Response) -> str:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
-from acton_hub import deadline, outbound, steady
+from acton_hub import deadline, masking, outbound, steady
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled, Unauthorized
 from elements.acton.uploads import Upload
 
@@ -82,11 +82,11 @@ def request(
         raise ActOnError(f"Act-On could not be reached ({type(error).__name__})") from error
     text, sent = raw.decode("utf-8", "replace"), _secrets_of(token, form)
     if response.status_code != 200:
-        raise error_for(response.status_code, response.headers.get("Retry-After"), _without(sent, text))
+        raise error_for(response.status_code, response.headers.get("Retry-After"), masking.without(sent, text))
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
-        kind, words = response.headers.get("Content-Type", "no content type"), _shown(_without(sent, text))
+        kind, words = response.headers.get("Content-Type", "no content type"), _shown(masking.without(sent, text))
         raise ActOnError(f"Act-On's answer is not JSON ({kind})", status=200, provider_message=words) from error
     return Answer(body, _date(response.headers.get("Date")), sent_at, timezone.now(), steady.stamp())
 
@@ -94,12 +94,6 @@ def request(
 def _secrets_of(token: str, form: dict[str, str] | None) -> list[str]:
     """What was sent that must not be told again, should the answer repeat it."""
     return [value for value in (token, *((form or {}).get(name, "") for name in SECRET_FIELDS)) if len(value) > 3]
-
-
-def _without(secrets: list[str], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "********")
-    return text
 
 
 def _read(response: requests.Response) -> bytes:

@@ -174,3 +174,20 @@ def test_what_act_on_says_of_a_failure_is_masked_before_it_is_stored(user: User)
     connections.mark_refused(row.connection, error)
     row.connection.refresh_from_db()
     assert row.connection.problem == '{"Email": ********} is wrong'
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        'a/b+c "d&\u00fc',
+        "a%2Fb%2Bc%20%22d%26%C3%BC",  # in the path of a URL
+        "a%2Fb%2Bc+%22d%26%C3%BC",  # in a form
+        'a/b+c \\"d&\\u00fc',  # in JSON
+        'a\\/b+c \\"d&\\u00fc',  # in PHP's
+        "a/b+c &quot;d&amp;\u00fc",
+    ],
+)
+def test_an_answer_loses_a_secret_however_it_spells_it(spelled: str) -> None:
+    assert (
+        masking.without(['a/b+c "d&\u00fc'], f"you sent <{spelled}>, didn't you") == "you sent <********>, didn't you"
+    )
