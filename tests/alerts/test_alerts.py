@@ -17,8 +17,9 @@ from django_q.brokers import get_broker
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts import bootstrap
 from accounts.models import User
-from acton_hub import environment, queue
+from acton_hub import queue
 from alerts import situations, tasks, telling, watch
 from alerts.models import Alert, Kind, Message
 from elements.models import CallBudget, Connection
@@ -387,39 +388,8 @@ def test_a_test_alert_from_the_console(user: User, client: Client, hook: Receive
 
 
 def test_alerts_of_another_organization_are_not_shown(instance: Instance, client: Client) -> None:
-    from accounts import bootstrap
-
     SITUATIONS[Kind.NEEDS_AUTHENTICATION][0]()
     look()
     stranger = bootstrap.create_organization("Other", "stranger@other.example")[0].users.get()
     client.force_login(stranger)
     assert "Unauthorized" not in client.get("/console/alerts").content.decode()
-
-
-@pytest.mark.parametrize(
-    ("url", "host", "port", "user", "password", "tls", "ssl"),
-    [
-        ("smtp://127.0.0.1", "127.0.0.1", None, None, None, False, False),
-        ("smtp+tls://hub:p%40ss@mail.example.com:587", "mail.example.com", 587, "hub", "p@ss", True, False),
-        ("smtp+ssl://hub:word@mail.example.com:465", "mail.example.com", 465, "hub", "word", False, True),
-    ],
-)
-def test_a_mail_server_is_one_url(
-    url: str, host: str, port: int | None, user: str | None, password: str | None, tls: bool, ssl: bool
-) -> None:
-    found = environment.email_url(url)
-    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == (host, port)
-    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == (user, password)
-    assert (found.get("EMAIL_USE_TLS", False), found.get("EMAIL_USE_SSL", False)) == (tls, ssl)
-
-
-@pytest.mark.parametrize("url", ["mail.example.com", "http://mail.example.com", "smtp://", "smtps://mail.example.com"])
-def test_what_is_no_mail_server_stops_the_start(url: str) -> None:
-    with pytest.raises(ValueError, match="expected smtp"):
-        environment.email_url(url)
-
-
-@pytest.mark.parametrize("url", ["hooks.example.com", "ftp://hooks.example.com", "https://user:word@hooks.example.com"])
-def test_what_is_no_webhook_stops_the_start(url: str) -> None:
-    with pytest.raises(ValueError, match="expected an http"):
-        environment.webhook_url(url)
