@@ -9,6 +9,13 @@ from django.shortcuts import render
 from acton_hub import masking
 
 logger = logging.getLogger(__name__)
+HEADINGS = {
+    400: "This cannot be read",
+    403: "Not allowed",
+    404: "Nothing is here",
+    429: "Too many tries",
+    500: "The hub failed",
+}
 PAGES = ("/console", "/oauth", "/sandbox", "/static")
 
 
@@ -37,9 +44,10 @@ def request_id_of(request: HttpRequest) -> str:
     return str(getattr(request, "request_id", ""))
 
 
-def _answer(request: HttpRequest, status: int, message: str) -> HttpResponse:
+def _answer(request: HttpRequest, status: int, message: str, heading: str = "") -> HttpResponse:
     if is_page(request):
-        return render(request, "error.html", {"status": status, "message": message}, status=status)
+        context = {"status": status, "heading": heading or HEADINGS[status], "message": message}
+        return render(request, "error.html", context, status=status)
     return envelope(request, status, message)
 
 
@@ -48,11 +56,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 403, "This is not allowed.")
+    return _answer(request, 403, str(exception) or "This is not allowed.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, 403, "The form has expired. Go back, load the page again and send it once more.")
+    return _answer(
+        request, 403, "It was not used. Go back, load the page again and send it once more.", "The form has expired"
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -4,8 +4,9 @@ import uuid
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Role, User
 from instances.models import Instance
 from tests.console import pages, rows
 
@@ -99,6 +100,13 @@ def test_actions_want_a_csrf_token(member: User) -> None:
 @pytest.mark.parametrize("name", ["poll", "enabled"])
 def test_actions_are_no_links(browser: Client, member: User, name: str) -> None:
     assert browser.get(f"/console/instances/{rows.instance(member).pk}/{name}").status_code == 405
+
+
+def test_a_page_that_wants_another_role_says_which(browser: Client, member: User) -> None:
+    User.objects.filter(pk=member.pk).update(role=Role.VIEWER)
+    response = browser.get(reverse("console:new"))
+    assert response.status_code == 403
+    assert "This needs the role operator; yours is viewer." in response.content.decode()
 
 
 def test_the_browser_keeps_no_copy(browser: Client) -> None:

@@ -133,4 +133,6 @@ def test_a_new_organization_gets_a_secret(root: Client) -> None:
 
 
 def test_the_admin_is_for_staff(browser: Client) -> None:
-    assert browser.get(reverse("admin:index"), follow=True).status_code == 403  # and no way round in a circle
+    response = browser.get(reverse("admin:index"), follow=True)
+    assert response.status_code == 403  # and no way round in a circle
+    assert "The admin of the whole hub is for its staff." in response.content.decode()

@@ -63,7 +63,7 @@ def test_the_error_page_needs_no_database(status: int, settings: Any) -> None:
         answer = {400: errors.bad_request, 403: errors.permission_denied, 404: errors.not_found}[status]
         response = answer(request, ValueError("x"))
     assert response.status_code == status
-    assert f"<h1>{status}</h1>" in response.content.decode()
+    assert f'<p class="crumbs">{status}</p>' in response.content.decode()
 
 
 def test_moments_are_shown_in_utc() -> None:
