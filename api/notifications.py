@@ -98,7 +98,7 @@ class SubscriptionBody(BaseModel):
 
 
 class TopicsQuery(Paging):
-    topics: list[str] = Field([], description="only these topics; needed")
+    topics: list[str] = Field([], description="only these topics; required")
 
 
 def notification_json(row: Notification) -> NotificationAnswer:

@@ -49,8 +49,8 @@ ANOTHER_SESSION = Trouble(
 )
 USED = Trouble(
     "This answer was used before",
-    "A state is good for one answer. If the instance was made, it stands in the list.",
-    "Look at the list of instances; if it is not there, send the form once more.",
+    "A state is good for one answer. What it was for may be done already.",
+    "Look at the list of instances; if it does not show there, send the form once more.",
 )
 EXPIRED = Trouble(
     "This took longer than ten minutes",
@@ -58,7 +58,7 @@ EXPIRED = Trouble(
     "Send the form once more; everything is still there but the secret.",
 )
 NOT_ALLOWED = Trouble(
-    "You may not make instances any more",
+    "You may not change instances any more",
     "Your role was changed while you were at Act-On. The answer was not used.",
     "Ask an administrator of your organization.",
 )
@@ -184,7 +184,7 @@ def _busy(error: ApiError) -> Trouble:
 def _refusal(words: str) -> Trouble:
     return Trouble(
         "Act-On refused",
-        "No instance was made, and nothing of the answer is kept. Act-On's words:",
+        "Nothing was changed, and nothing of the answer is kept. Act-On's words:",
         "Check API key and secret; whoever logs in at Act-On must be allowed to use its API, and must agree.",
         words,
     )
@@ -204,7 +204,7 @@ def _throttled(error: Throttled) -> Trouble:
 def _unreachable(error: ActOnError) -> Trouble:
     return Trouble(
         "Act-On could not be asked",
-        f"{error.message}. Whether the code was spent is not known; no instance was made.",
+        f"{error.message}. Whether the code was spent is not known; nothing was changed.",
         "Send the form once more in a moment.",
         error.provider_message,
     )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -131,10 +132,13 @@ def export(request: PageRequest, kind: str) -> StreamingHttpResponse:
 @require_safe
 @page
 def offer(request: PageRequest) -> HttpResponse:
-    """The files that there are of this filter, and how far those are that were asked for."""
+    """The files that there are of this filter, and how far those are that were asked for.
+
+    A filter that cannot be used leads back to the event log, where what is wrong stands beside the field.
+    """
     form = event_filter.of(request)
     if not form.is_valid():
-        raise Http404
+        return redirect(f"{reverse('console:events')}?{paging.query_of(request, 'export')}")
     key = _key(request) or uuid.uuid4()
     context = {
         "count": Search(form).count(None),

@@ -240,14 +240,16 @@ def body_of(values: Mapping[str, Any], pollers: Any, tags: list[str]) -> dict[st
     raw: dict[str, Any] = {}
     for field, key in KEYS.items():
         value = values.get(field)
-        if value not in ("", None) or field == "events_enabled":
+        if field == "events_enabled":
+            raw[key] = False if value is None else value
+        elif value not in ("", None):
             raw[key] = value
     if not raw.get(KEYS["events_enabled"]):
         raw = {key: value for key, value in raw.items() if UNSAID.get(key) != value}
     if raw.get(KEYS["events_enabled"]) or pollers:
         raw[POLLERS] = pollers
     raw |= further_of(values)
-    body = {"element": {"key": "acton"}, "name": values.get("name", "")}
+    body = {"element": {"key": "acton"}, "name": values.get("name") or ""}
     return body | ({"tags": tags} if tags else {}) | {"configuration": raw}
 
 

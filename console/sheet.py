@@ -15,7 +15,7 @@ from console.instance_form import InstanceForm, PollerForms
 from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
 from instances.models import Instance
 
-NEEDED = ("api_key", "api_secret", "oauth_callback_url")
+REQUIRED = ("api_key", "api_secret", "oauth_callback_url")
 
 
 @dataclass
@@ -167,9 +167,9 @@ def is_accepted(sheet: Sheet) -> bool:
     form = sheet.form
     form.is_valid()
     raw = sheet.body["configuration"]
-    for name in NEEDED:
+    for name in REQUIRED:
         if not raw.get(instance_form.KEYS[name]):
-            form.add_error(name, "This is needed.")
+            form.add_error(name, "This field is required.")
     if raw.get("event.notification.enabled") and not raw.get(instance_form.POLLERS):
         form.add_error("raw", "Select at least one resource to poll.")
     if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
@@ -211,7 +211,13 @@ def show(sheet: Sheet, error: ConfigurationError) -> None:
 
 def _say(form: Any, name: str, problem: str) -> None:
     if not name or not form.has_error(name):
-        form.add_error(name or None, problem)
+        form.add_error(name or None, _sentence(problem))
+
+
+def _sentence(problem: str) -> str:
+    """What the API says behind the name of a key, as a sentence of its own."""
+    said = f"This {problem}" if problem.startswith(("is ", "must ")) else problem
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def whole(sheet: Sheet) -> dict[str, Any]:

@@ -58,7 +58,9 @@ def of_polls(polls: Sequence[Poll]) -> Chart:
         bars.append(Bar(8 * number, POLL_HEIGHT - height, height, poll.status, title))
     counts = {status: sum(poll.status == status for poll in polls) for status in Poll.Status.values}
     outcomes = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    text = f"The last {len(polls)} polls: {outcomes}; {sum(poll.records_read for poll in polls):,} records read"
+    last = f"The last {len(polls)} polls" if len(polls) > 1 else "The last poll"
+    read = sum(poll.records_read for poll in polls)
+    text = f"{last}: {outcomes}; {read:,} record{'' if read == 1 else 's'} read"
     return Chart(bars, 8 * len(polls), POLL_HEIGHT, text)
 
 

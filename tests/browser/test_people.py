@@ -20,7 +20,7 @@ def invite(page: Page, hub: Hub, email: str, role: str) -> str:
     """Make a member; the password, which is shown once."""
     page.goto(f"{hub.running.url}/console/account/members")
     page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Role (needed)").select_option(role)
+    page.get_by_label("Role (required)").select_option(role)
     page.get_by_role("button", name="Make the member").click()
     expect(page.get_by_role("heading", name=f"{email} is a member now")).to_be_visible()
     return page.locator("#password").inner_text()

@@ -152,4 +152,4 @@ def test_an_authentication_again_that_fails_leads_to_the_instances_form(browser:
 def test_who_lost_the_role_meanwhile_makes_nothing(browser: Client, member: User, state: str, act_on: Sandbox) -> None:
     member.role = Role.VIEWER
     member.save()
-    refused(back(browser, state=state, code=code_for(act_on)), "may not make instances any more")
+    refused(back(browser, state=state, code=code_for(act_on)), "may not change instances any more")

@@ -54,6 +54,12 @@ def test_everything_that_passes_the_filter_is_in_the_file_and_nothing_else(
     assert [json.loads(line)["id"] for line in lines] == wanted[::-1]
 
 
+def test_a_filter_that_cannot_be_used_leads_back_to_where_it_is_told(browser: Client) -> None:
+    response = browser.get("/console/events/export", {"begin": "never"}, follow=True)
+    assert response.redirect_chain == [("/console/events?begin=never", 302)]
+    assert "The filter cannot be used as it is" in response.content.decode()
+
+
 def test_another_kind_of_file_is_a_404(browser: Client) -> None:
     assert browser.get(f"{LOG}.exe").status_code == 404
 

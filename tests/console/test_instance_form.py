@@ -49,6 +49,12 @@ def shown(text: str) -> Any:
     return json.loads(html.unescape(found[1]))
 
 
+def test_the_json_beside_a_blank_form_holds_no_null(browser: Client) -> None:
+    body = shown(browser.get("/console/instances/new").content.decode())
+    assert body["name"] == ""
+    assert body["configuration"]["event.notification.enabled"] is False
+
+
 def test_the_json_beside_the_form_makes_the_same_instance_by_the_api(
     browser: Client, api: Client, act_on: Sandbox
 ) -> None:
@@ -72,8 +78,8 @@ def test_the_json_beside_the_form_makes_the_same_instance_by_the_api(
     ("field", "value", "words"),
     [
         ("name", "", "required"),
-        ("api_key", "", "needed"),
-        ("api_secret", "", "needed"),
+        ("api_key", "", "required"),
+        ("api_secret", "", "required"),
         ("callback_url", "", "required when events are enabled"),
         ("callback_url", "ftp://example.com", "http or https"),
         ("callback_url", "http://user:word@example.com", "credentials"),

@@ -114,7 +114,7 @@ def test_an_instance_that_was_never_polled_says_so(browser: Client, member: User
     text = page(browser, f"{LIST}/{row.pk}")
     assert "It was not polled yet" in text
     assert "No list was read yet" in text
-    assert "the callback has accepted everything" in text
+    assert "nothing waits for the callback" in text
 
 
 def test_secrets_are_masked(browser: Client, member: User) -> None:
