@@ -60,7 +60,7 @@ def test_members_see_and_do_what_their_role_lets_them(admin: Page, hub: Hub, chr
         expect(page.get_by_role("link", name="Members")).to_have_count(0)
         expect(page.get_by_role("button", name="Show")).to_have_count(0)
         page.goto(f"{hub.running.url}/console/account/members")
-        expect(page.get_by_role("heading", name="403")).to_be_visible()
+        expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
         page.goto(f"{hub.running.url}/console/instances/{instance}")
         expect(page.get_by_role("button", name="Show the token")).to_have_count(0)
     expect(operator.get_by_role("button", name="Poll now")).to_be_visible()
