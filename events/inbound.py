@@ -14,7 +14,7 @@ from hashlib import sha256
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
-from acton_hub import tallies
+from acton_hub import bulk, tallies
 from acton_hub.queue import wake
 from events import notification_body, recording, webhooks
 from events.changes import NewChange
@@ -170,11 +170,12 @@ def _change(event: Event, meaning: webhooks.Meaning, sequences: _Sequences) -> N
 def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetime) -> None:
     """Where the instance's own events are off there is no callback to tell: only users' subscriptions are."""
     told = instance.tells_callback
-    Change.objects.bulk_create(
+    bulk.insert(
+        Change,
         [
             recording.change_row(instance, event, change, event.event_date, object_type=event.object_type)
             for event, change in found
-        ]
+        ],
     )
     by_type: dict[str, list[tuple[Event, NewChange]]] = defaultdict(list)
     for event, change in found:

@@ -3,10 +3,13 @@
 The caller's transaction holds it all, and its own position with it (DESIGN promise 3).
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from acton_hub import tallies
+from django.db import connection
+
+from acton_hub import bulk, tallies
 from acton_hub.queue import wake
 from events import notification_body
 from events.changes import NewChange, Remembered
@@ -24,35 +27,45 @@ def remembered(poller_id: int, object_ids: Iterable[str]) -> dict[str, Remembere
 
 
 def stored_versions(poller_id: int, versions: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of these (object id, version) are changes already."""
-    wanted = set(versions)
-    rows = Change.objects.filter(
-        poller_id=poller_id,
-        object_id__in={object_id for object_id, _ in wanted},
-        version__in={version for _, version in wanted},
-    ).values_list("object_id", "version")
-    return wanted.intersection(rows)
+    """Which of these (object id, version) are changes already.
+
+    Each pair is looked up by itself: two lists would have a database try each id with each version.
+    """
+    wanted = "SELECT value ->> 0 AS object_id, value ->> 1 AS version FROM json_array_elements(%s)"
+    if connection.vendor == "sqlite":
+        wanted = (
+            "SELECT json_extract(value, '$[0]') AS object_id, json_extract(value, '$[1]') AS version FROM json_each(%s)"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT wanted.object_id, wanted.version FROM ({wanted}) AS wanted "  # noqa: S608
+            # CROSS JOIN: SQLite takes the tables in this order.
+            "CROSS JOIN events_change AS stored WHERE stored.poller_id = %s "
+            "AND stored.object_id = wanted.object_id AND stored.version = wanted.version",
+            [json.dumps(list(versions)), poller_id],
+        )
+        return set(cursor.fetchall())
 
 
 def remember(poller_id: int, changes: Iterable[NewChange], list_id: str = "") -> None:
     """Keep these as what was seen last of their objects; alone, it tells nobody."""
-    TrackedObject.objects.bulk_create(
+    bulk.insert(
+        TrackedObject,
         [
-            TrackedObject(
-                poller_id=poller_id,
-                object_id=change.object_id,
-                version=change.seen_version or change.version,
-                record=change.record,
-                sequence=change.sequence,
-                list_id=list_id,
-                deleted=change.event_type == EventType.DELETED,
-            )
+            {
+                "poller_id": poller_id,
+                "object_id": change.object_id,
+                "version": change.seen_version or change.version,
+                "record": change.record,
+                "sequence": change.sequence,
+                "list_id": list_id,
+                "seen_sweep": 0,
+                "deleted": change.event_type == EventType.DELETED,
+            }
             for change in changes
         ],
-        update_conflicts=True,
-        unique_fields=["poller", "object_id"],
-        update_fields=["version", "record", "sequence", "list_id", "deleted"],
-        batch_size=ROWS_A_STATEMENT,
+        unique=["poller_id", "object_id"],
+        update=["version", "record", "sequence", "list_id", "deleted"],
     )
 
 
@@ -88,13 +101,13 @@ def record(
         ],
         batch_size=ROWS_A_STATEMENT,
     )
-    Change.objects.bulk_create(
+    bulk.insert(
+        Change,
         [
             change_row(instance, event, change, now, object_type=object_type, poller_id=poller_id, poll_id=poll_id)
             for event, batch in zip(events, batches, strict=True)
             for change in batch
         ],
-        batch_size=ROWS_A_STATEMENT,
     )
     notify(
         instance,
@@ -120,23 +133,23 @@ def change_row(
     object_type: str,
     poller_id: int | None = None,
     poll_id: int | None = None,
-) -> Change:
-    """The row of a change, not stored yet; without poller and poll where it came from outside."""
-    return Change(
-        instance=instance,
-        poller_id=poller_id,
-        poll_id=poll_id,
-        event=event,
-        object_type=object_type,
-        object_id=change.object_id,
-        event_type=change.event_type,
-        version=change.version,
-        sequence=change.sequence,
-        occurred_ms=change.occurred_ms,
-        record=change.record,
-        previous=change.previous,
-        found_at=found_at,
-    )
+) -> bulk.Row:
+    """The row of a change, to be stored; without poller and poll where it came from outside."""
+    return {
+        "instance_id": instance.pk,
+        "poller_id": poller_id,
+        "poll_id": poll_id,
+        "event_id": event.pk,
+        "object_type": object_type,
+        "object_id": change.object_id,
+        "event_type": str(change.event_type),
+        "version": change.version,
+        "sequence": change.sequence,
+        "occurred_ms": change.occurred_ms,
+        "record": change.record,
+        "previous": change.previous,
+        "found_at": found_at,
+    }
 
 
 def notify(

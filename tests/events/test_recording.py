@@ -1,0 +1,59 @@
+from datetime import timedelta
+
+import pytest
+from django.db import DataError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from acton_hub import bulk
+from events import recording
+from events.models import Change, InboundCall, TrackedObject
+from tests import rows
+
+
+def test_a_version_counts_as_stored_of_its_own_object_alone(user: User) -> None:
+    instance = rows.instance(user)
+    rows.record(instance, rows.changes(2))
+    first, second = Change.objects.order_by("pk")
+    Change.objects.filter(pk=second.pk).update(version='other "version", {with} %s')
+    poller_id = instance.pollers.get().pk
+    pairs = [
+        (first.object_id, first.version),
+        (first.object_id, 'other "version", {with} %s'),
+        (second.object_id, 'other "version", {with} %s'),
+        ("unknown", first.version),
+    ]
+    assert recording.stored_versions(poller_id, pairs) == {pairs[0], pairs[2]}
+    assert recording.stored_versions(poller_id + 1, pairs) == set()
+    assert recording.stored_versions(poller_id, []) == set()
+
+
+def test_what_is_remembered_anew_keeps_its_sweep(user: User) -> None:
+    instance = rows.instance(user)
+    rows.record(instance, rows.changes(1))
+    TrackedObject.objects.update(seen_sweep=5, version="old")
+    (change,) = rows.changes(1)
+    recording.remember(instance.pollers.get().pk, [change], "l-2")
+    row = TrackedObject.objects.get()
+    assert (row.version, row.seen_sweep, row.list_id) == (change.version, 5, "l-2")
+
+
+def test_rows_stored_in_bulk_are_as_those_stored_one_by_one(user: User) -> None:
+    instance, moment = rows.instance(user), timezone.now() - timedelta(days=1, microseconds=7)
+    texts = ["plain", 'a "quote", a {brace}, a \\ and NULL', "Zoë 你好 \U0001f600", ""]
+    bulk.insert(
+        InboundCall,
+        [{"instance_id": instance.pk, "digest": text, "received_at": moment} for text in texts],
+    )
+    found = InboundCall.objects.order_by("pk")
+    assert [(row.digest, row.received_at) for row in found] == [(text, moment) for text in texts]
+    bulk.insert(InboundCall, [])
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no lengths")
+def test_what_is_too_long_is_refused_not_cut(user: User) -> None:
+    instance = rows.instance(user)
+    row = {"instance_id": instance.pk, "digest": "d" * 65, "received_at": timezone.now()}
+    with pytest.raises(DataError), transaction.atomic():
+        bulk.insert(InboundCall, [row])
+    assert not InboundCall.objects.exists()
