@@ -37,7 +37,7 @@ def sustained(stage: Stage) -> list[Figure]:
     """Rounds of product and floor in turn, so that the machine's mood falls on both."""
     url = f"{stage.receiver.url}/fast"
     waiting = stage.seed("instances", urls=[url] * INSTANCES)
-    count = (1000 if stage.quick else 20_000) // stage.rounds
+    count = (300 if stage.quick else 20_000) // stage.rounds
     ratios, rates = [], []
     for number in range(stage.rounds):
         path = Path(stage.folder) / f"bodies-{number}"
@@ -59,7 +59,7 @@ def slow_receivers(stage: Stage) -> list[Figure]:
     hosts = 50
     urls = [f"http://127.0.1.{number + 1}:{stage.receiver.port}/slow/100" for number in range(hosts)]
     waiting = stage.seed("instances", urls=urls)
-    count = 500 if stage.quick else 3000
+    count = 200 if stage.quick else 3000
     ratios, rates = [], []
     for _ in range(stage.rounds):
         began = time.monotonic()

@@ -36,7 +36,7 @@ def poll_all(stage: Stage, instances: list[int], contacts: int, version: int) ->
 
 def polling(stage: Stage) -> list[Figure]:
     connections = 5 if stage.quick else CONNECTIONS
-    contacts = 100 if stage.quick else CONTACTS
+    contacts = 50 if stage.quick else CONTACTS
     url = f"{stage.receiver.url}/fast"
     instances = stage.seed("instances", urls=[url] * connections, active=False)
     poll_all(stage, instances[:1], 1000 // LISTS, 1)
@@ -61,7 +61,7 @@ def polling(stage: Stage) -> list[Figure]:
 
 def idle(stage: Stage) -> list[Figure]:
     count = 100 if stage.quick else IDLE_INSTANCES
-    seconds = 5.0 if stage.quick else 45.0
+    seconds = 2.0 if stage.quick else 45.0
     stage.act_on.post("/control", {"lists": IDLE_LISTS, "contacts": 0, "changed_ms": 1, "version": 1})
     url = f"{stage.receiver.url}/fast"
     instances = stage.seed(

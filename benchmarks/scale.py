@@ -7,7 +7,7 @@ from benchmarks.deliveries import arrivals
 from benchmarks.figures import Figure, rate
 from benchmarks.stage import Stage, another_hub
 
-PROCESSES = (2, 4, 8)
+PROCESSES, FEWEST = (2, 4, 8), (1, 2)
 INSTANCES = 60
 A_PROCESS = 40  # four lanes to a host, each answered after 100 ms
 SECONDS = 8
@@ -27,7 +27,7 @@ def rate_of(stage: Stage, processes: int, seconds: int) -> float:
 
 def scale(stage: Stage) -> list[Figure]:
     """What each doubling brings, as a share of double."""
-    numbers, seconds = (PROCESSES[:2], 3) if stage.quick else (PROCESSES, SECONDS)
+    numbers, seconds = (FEWEST, 3) if stage.quick else (PROCESSES, SECONDS)
     rates = [rate_of(stage, number, seconds) for number in numbers]
     shares = [more / fewer - 1 for fewer, more in pairwise(rates)]
     what = " to ".join(str(number) for number in numbers)
