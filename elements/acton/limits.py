@@ -17,9 +17,9 @@ from elements.acton.lateness import Lateness
 from elements.models import CallBudget
 
 CALLS_A_SECOND = 5
-# Five moments are spread over a little more than a second: a call that leaves on time may arrive late,
+# Five moments are spread over half as much again as a second: a call that leaves on time may arrive late,
 # and then the next ones must not arrive within the same second of Act-On's.
-SECOND_MS = 1200
+SECOND_MS = 1500
 _lateness = Lateness(harmless_ms=SECOND_MS - 1000)
 CALLS_A_DAY = 30_000
 TOKEN_CALLS_AN_HOUR = 5
