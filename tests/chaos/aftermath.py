@@ -7,10 +7,9 @@ from typing import Any
 from tests.chaos.machine import Machine
 from tests.running import wait_until
 
-# What must come to nothing, and within which time: the term of a lease, and some work. A delivery that has failed four
-# times rests for 256 s, which only long storms wait for.
+# What must come to nothing, and within which time: the term of a lease, and some work.
 COMES_TO_NOTHING = {
-    "a delivery is stuck": ("SELECT count(*) FROM events_delivery WHERE status <> 'notified'", 400),
+    "a delivery is stuck": ("SELECT count(*) FROM events_delivery WHERE status <> 'notified'", 180),
     "a delivery is leased": ("SELECT count(*) FROM events_delivery WHERE lease_until IS NOT NULL", 75),
     "a poll is under way for ever": ("SELECT count(*) FROM polling_poll WHERE status IN ('queued', 'running')", 75),
     "an event waits to be told": ("SELECT count(*) FROM events_event WHERE status <> 'NOTIFIED'", 15),
