@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.act_on import ACCOUNT
 from tests.browser.conftest import PASSWORD
 from tests.end_to_end.api import Hub
 
@@ -26,9 +27,9 @@ def fill(page: Page, hub: Hub) -> None:
     page.get_by_label("Event Notification Callback URL").fill(f"{hub.running.url}/sandbox/inbox/first")
 
 
-def log_in_at_act_on(page: Page) -> None:
+def log_in_at_act_on(page: Page, user: str = ACCOUNT) -> None:
     page.locator("#authorizeLink").click()
-    page.locator("#oauth_user_name").fill("sandbox")
+    page.locator("#oauth_user_name").fill(user)
     page.locator("#oauth_user_password").fill("anything")
     page.locator("#loginBtn").click()
 

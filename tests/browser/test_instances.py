@@ -20,7 +20,7 @@ KEYBOARD_STEPS = 60
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """One hub for all of these tests: each has instances of its own, with an API key of its own."""
+    """One hub for all of these tests: each has instances, an API key and an Act-On account, so limits, of its own."""
     folder = tmp_path_factory.mktemp("hub") / "data"
     with running_hub(folder, BOOTSTRAP_ADMIN_PASSWORD=PASSWORD) as running:
         yield Hub(running, Sandbox(f"{running.url}/sandbox"))
@@ -52,7 +52,7 @@ def create(page: Page, hub: Hub, name: str, key: str) -> int:
     """An instance, by way of the form and of Act-On; its id."""
     fill(page, hub, name, key)
     page.get_by_role("button", name="Create Instance").click()
-    log_in_at_act_on(page)
+    log_in_at_act_on(page, user=key)
     page.wait_for_url(re.compile(r"/console/instances/\d+"))
     return int(re.findall(r"/instances/(\d+)", page.url)[0])
 
@@ -62,7 +62,7 @@ def test_an_instance_from_its_making_to_its_end(hub: Hub, page: Page) -> None:
     status = page.locator(".heading > .status").first
     expect(status).to_have_text("polling")
 
-    hub.act_on.account("POST", "/lists/l-0001/contacts", {"Email": "ada@example.com"})
+    hub.act_on.account("POST", "/lists/l-0001/contacts", {"Email": "ada@example.com"}, name="lives")
     page.get_by_role("button", name="Poll now").click()
     expect(page.locator("#watched .status")).to_have_text("succeeded", timeout=30_000)
     expect(page.locator("#watched")).to_contain_text(re.compile(r"Pages read\s*[1-9]"))
@@ -90,10 +90,10 @@ def test_an_instance_from_its_making_to_its_end(hub: Hub, page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Alpha, changed")
 
-    hub.act_on.account("POST", "/expire")
+    hub.act_on.account("POST", "/expire", name="lives")
     page.get_by_text("More", exact=True).click()
     page.get_by_role("button", name="Re-authenticate").click()
-    log_in_at_act_on(page)
+    log_in_at_act_on(page, user="lives")
     expect(page.get_by_text("is authenticated again")).to_be_visible()
 
     page.get_by_role("button", name="Show the token").click()
@@ -158,7 +158,8 @@ def ends(page: Page, hub: Hub, heading: str, **query: str) -> None:
 
 
 def code(hub: Hub, key: str) -> str:
-    asked = {"client_id": key, "redirect_uri": f"{hub.running.url}/oauth/callback", "user": "sandbox"}
+    """A code of the Act-On account that is named like the key."""
+    asked = {"client_id": key, "redirect_uri": f"{hub.running.url}/oauth/callback", "user": key}
     return str(hub.act_on.call("POST", "/control/codes", asked)["code"])
 
 
@@ -190,8 +191,9 @@ def test_each_way_to_fail_at_act_on_has_its_page(hub: Hub, page: Page, chromium:
     other.close()
 
     state = to_act_on(page, hub, "fails")
-    hub.act_on.account("POST", "/faults", {"kind": "error", "path": "/token", "times": 1})
-    ends(page, hub, "Act-On could not be asked", code=code(hub, "fails"), state=state)
+    brought = code(hub, "fails")
+    hub.act_on.account("POST", "/faults", {"kind": "error", "path": "/token", "times": 1}, name="fails")
+    ends(page, hub, "Act-On could not be asked", code=brought, state=state)
 
     state = to_act_on(page, hub, "late")
     age = "from datetime import timedelta; from django.db.models import F"
@@ -251,7 +253,7 @@ def test_the_call_that_the_page_shows_makes_the_same_instance(hub: Hub, page: Pa
     call = page.locator("#the-curl").text_content() or ""
     assert "curl-secret" not in call
     page.get_by_role("button", name="Create Instance").click()
-    log_in_at_act_on(page)
+    log_in_at_act_on(page, user="curl")
     page.wait_for_url(re.compile(r"/console/instances/\d+"))
 
     variables = {
