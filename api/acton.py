@@ -35,12 +35,13 @@ def ask(instance: Instance, call: Callable[[Access], T]) -> T:
 
 def _once(instance: Instance, token: str, call: Callable[[Access], T]) -> T:
     connection = instance.connection
-    leave_at = limits.reserve_call(connection.budget_id, wait_s=WAIT_S)
-    try:
+
+    def made(leave_at: float) -> T:
         return call(Access(connection.api_url, token, leave_at))
+
+    try:
+        return limits.within(connection.budget_id, made, wait_s=WAIT_S)
     except Throttled as error:
         if error.status is not None:
             error.retry_after = limits.slow_down(connection.budget_id, error.retry_after or None)
         raise
-    finally:
-        limits.answered(connection.budget_id, leave_at)

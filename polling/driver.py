@@ -16,7 +16,8 @@ from django.utils import timezone
 from acton_hub import masking, tallies
 from acton_hub.stopping import stopping
 from elements.acton import connections, limits
-from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
+from elements.acton.exceptions import ActOnError, NeedsAuthentication, SlotMissed, Throttled, Unauthorized
+from elements.acton.lateness import MOST_MISSES
 from elements.acton.resources import Access, Page
 from elements.models import Connection
 from instances.configuration import ConfigurationError
@@ -43,6 +44,7 @@ class Underway:
     token: str = ""
     leave_at: float = 0.0
     renewed: bool = False  # whether the token of this very call was refused and renewed already
+    misses: int = 0  # how often this very call missed its moment
 
 
 def run_polls(holder: str, polls: list[Poll]) -> None:
@@ -65,8 +67,9 @@ def run_polls(holder: str, polls: list[Poll]) -> None:
                     _renew_leases(pending.values())
                     renew_at = time.monotonic() + RENEW_EVERY_S
                 underway = pending.pop(future)
-                limits.answered(underway.run.connection.budget_id, underway.leave_at)
                 error = future.exception()
+                settle = limits.missed if isinstance(error, SlotMissed) else limits.answered
+                settle(underway.run.connection.budget_id, underway.leave_at)
                 if error is None:
                     _advance(underway, future.result(), None, pool, pending, until)
                 elif isinstance(error, ActOnError):
@@ -110,17 +113,23 @@ def _begin(poll: Poll, holder: str) -> Underway | None:
 def _failed_call(
     underway: Underway, error: ActOnError, pool: ThreadPoolExecutor, pending: dict[Future[Page], Underway], until: float
 ) -> None:
-    """A refused token is renewed once; throttling pauses the account; the rest is for the poll itself to judge."""
+    """Renew a refused token once, replace a missed moment, pause a throttled account; the poll judges the rest."""
     connection = underway.run.connection
-    if isinstance(error, Unauthorized) and not underway.renewed:
-        underway.renewed = True
-        try:
+    try:
+        if isinstance(error, Unauthorized) and not underway.renewed:
+            underway.renewed = True
             underway.token = connections.access_token(connection.pk, refused=underway.token)
-        except ActOnError as failure:
-            error = failure
-        else:
             _submit(underway, pool, pending)
             return
+        if isinstance(error, SlotMissed):
+            underway.misses += 1
+            underway.run.poll.requests -= 1
+            if underway.misses >= MOST_MISSES:
+                raise Throttled(limits.TOO_BUSY, retry_after=1.0)
+            _submit(underway, pool, pending)
+            return
+    except ActOnError as failure:
+        error = failure
     if isinstance(error, Throttled) and error.status is not None:
         error.retry_after = limits.slow_down(connection.budget_id, error.retry_after or None)
     _advance(underway, None, error, pool, pending, until)
@@ -145,7 +154,7 @@ def _advance(
             underway.call = next(underway.steps)
         if stopping() or (state.pages_stored and time.monotonic() > until):
             underway.steps.throw(SliceOver())
-        underway.renewed = False
+        underway.renewed, underway.misses = False, 0
         underway.token = connections.access_token(state.connection.pk)
         _submit(underway, pool, pending)
     except StopIteration:

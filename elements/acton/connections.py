@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from acton_hub import masking, tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
-from elements.acton import client, limits
+from elements.acton import client, limits, resources
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Throttled, Unauthorized
 from elements.models import Connection
 
@@ -146,15 +146,14 @@ def _died_for(known: Connection, fresh: Connection) -> bool:
 
 
 def _accepts(connection: Connection, token: str) -> bool:
-    slot = limits.reserve_call(connection.budget_id, wait_s=10)
-    time.sleep(max(0.0, slot - time.monotonic()))
-    try:
-        client.request("GET", f"{connection.api_url}/api/1/list", token=token, params=PROBE)
-    except Unauthorized:
-        return False
-    finally:
-        limits.answered(connection.budget_id, slot)
-    return True
+    def probe(leave_at: float) -> bool:
+        try:
+            resources.get(resources.Access(connection.api_url, token, leave_at), "/api/1/list", PROBE)
+        except Unauthorized:
+            return False
+        return True
+
+    return limits.within(connection.budget_id, probe, wait_s=10)
 
 
 def _take_tokens(connection: Connection, answer: client.Answer) -> None:

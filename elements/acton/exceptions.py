@@ -31,6 +31,10 @@ class NeedsAuthentication(ActOnError):
     """Code, refresh token or client credentials are refused: only a person can help."""
 
 
+class SlotMissed(ActOnError):
+    """The hub was held up past the call's reserved moment and did not make the call: it needs another moment."""
+
+
 class Throttled(ActOnError):
     """Too many calls, by Act-On's answer or by our own count. `retry_after` is in seconds, a day at most."""
 

@@ -8,7 +8,23 @@ import threading
 import time
 from collections import defaultdict
 
+from elements.acton.exceptions import SlotMissed
+
+LATEST_S = 0.25  # a call may leave so late; as much again is left for its way
+MOST_MISSES = 5  # in a row, of one call; a hub that is held up so often cannot keep to any moment
 MOST_REMEMBERED = 64  # calls of one account whose answers are still out; what a dead thread left is forgotten
+
+
+def leave(leave_at: float | None) -> None:
+    """Wait for a call's reserved moment (monotonic seconds; None: none was reserved).
+
+    Raises SlotMissed where that moment passed too long ago: leaving now, the call could come too close to later ones.
+    """
+    if leave_at is None:
+        return
+    time.sleep(max(0.0, leave_at - time.monotonic()))
+    if time.monotonic() - leave_at > LATEST_S:
+        raise SlotMissed("The hub was too busy to make the call at its moment")
 
 
 class Lateness:
@@ -34,6 +50,11 @@ class Lateness:
             moment_ms = self._out[budget_id].pop(leave_at, None)
             if moment_ms is not None and late_ms > 0:
                 self._late[budget_id] = [*self._late[budget_id], (moment_ms, late_ms)][-MOST_REMEMBERED:]
+
+    def missed(self, budget_id: int, leave_at: float) -> None:
+        """It was not made, and will not be."""
+        with self._lock:
+            self._out[budget_id].pop(leave_at, None)
 
     def corrected(self, budget_id: int, recent: list[int]) -> list[int]:
         """The account's moments, those of late calls at the latest at which they can have arrived."""

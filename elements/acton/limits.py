@@ -5,17 +5,20 @@ row, in one short transaction, so that they hold over all threads, processes and
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from django.db import transaction
 
 from acton_hub import steady, tallies
 from acton_hub.encryption import lookup_hash, lookup_hashes
-from elements.acton.exceptions import Throttled
-from elements.acton.lateness import Lateness
+from elements.acton.exceptions import SlotMissed, Throttled
+from elements.acton.lateness import MOST_MISSES, Lateness
 from elements.models import CallBudget
 
+T = TypeVar("T")
 CALLS_A_SECOND = 5
 # Five moments are spread over half as much again as a second: a call that leaves on time may arrive late,
 # and then the next ones must not arrive within the same second of Act-On's.
@@ -31,6 +34,7 @@ SLOW_DOWN_MOST_S = 300.0
 
 # A call waits at most this long for its slot, so a remembered moment further ahead cannot be true.
 AHEAD_MS = 60_000
+TOO_BUSY = "The hub is too busy to call Act-On in time."
 MOMENTS = ["recent_calls", "token_calls", "paused_until", "day", "clock"]
 
 
@@ -114,6 +118,27 @@ def reserve_call(budget_id: int, *, wait_s: float) -> float:
 def answered(budget_id: int, leave_at: float) -> None:
     """The call that was to leave then has its answer, or will get none: so late, at most, it arrived at Act-On."""
     _lateness.answered(budget_id, leave_at)
+
+
+def missed(budget_id: int, leave_at: float) -> None:
+    """The call that was to leave then was not made (SlotMissed). Its moment stays counted, to be on the safe side."""
+    _lateness.missed(budget_id, leave_at)
+
+
+def within(budget_id: int, call: Callable[[float], T], *, wait_s: float) -> T:
+    """What `call` answers, which is told its moment (see `reserve_call`) and is told another where it missed that.
+
+    Raises Throttled where no moment is near, or where each was missed; and what `call` raises.
+    """
+    for _ in range(MOST_MISSES):
+        leave_at = reserve_call(budget_id, wait_s=wait_s)
+        try:
+            return call(leave_at)
+        except SlotMissed:
+            missed(budget_id, leave_at)
+        finally:
+            answered(budget_id, leave_at)
+    raise Throttled(TOO_BUSY, retry_after=1.0)
 
 
 def reserve_token_call(budget_id: int, *, keep: int = 0) -> None:

@@ -3,13 +3,12 @@
 Nothing here touches the database, so that it may run in any thread.
 """
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from elements.acton import client
+from elements.acton import client, lateness
 from elements.acton.exceptions import ActOnError
 
 MOST_A_PAGE = 1000  # Act-On's `count`
@@ -32,7 +31,7 @@ class Access:
 
     api_url: str
     token: str
-    leave_at: float = 0.0
+    leave_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ def path_of(template: str, ids: dict[str, str]) -> str:
 
 
 def get(access: Access, path: str, params: dict[str, str]) -> client.Answer:
-    """One GET below Act-On's host, when its reserved moment has come."""
-    time.sleep(max(0.0, access.leave_at - time.monotonic()))
+    """One GET below Act-On's host, when its reserved moment has come. Raises SlotMissed when that was too long ago."""
+    lateness.leave(access.leave_at)
     return client.request("GET", f"{access.api_url}{path}", token=access.token, params=params)
 
 
 def send(access: Access, method: str, path: str, params: dict[str, str], **body: Any) -> client.Answer:
-    """One call with a body (`json_body`, `form` or `upload`), when its reserved moment has come."""
-    time.sleep(max(0.0, access.leave_at - time.monotonic()))
+    """One call with a body (`json_body`, `form` or `upload`); otherwise like `get`."""
+    lateness.leave(access.leave_at)
     return client.request(method, f"{access.api_url}{path}", token=access.token, params=params, **body)
 
 

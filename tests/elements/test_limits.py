@@ -9,8 +9,8 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elements.acton import client, limits
-from elements.acton.exceptions import Throttled
+from elements.acton import client, lateness, limits
+from elements.acton.exceptions import SlotMissed, Throttled
 
 MOST, WINDOW = 5, 1500
 
@@ -153,6 +153,42 @@ def test_what_follows_a_late_call_keeps_its_distance_from_it(monkeypatch: pytest
     limits.answered(budget.pk, sixth)
     limits.answered(budget.pk, sixth)
     assert limits.reserve_call(budget.pk, wait_s=10) >= sixth - 0.001  # moments are whole milliseconds
+
+
+@given(st.floats(-2, 5))
+def test_a_call_leaves_at_its_moment_or_not_at_all(late_s: float) -> None:
+    slept: list[float] = []
+    now = 1000.0
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(time, "monotonic", lambda: now + sum(slept))
+        clock.setattr(time, "sleep", slept.append)
+        if late_s > lateness.LATEST_S:
+            with pytest.raises(SlotMissed):
+                lateness.leave(now - late_s)
+        else:
+            lateness.leave(now - late_s)
+    assert sum(slept) == pytest.approx(max(0.0, -late_s))
+
+
+@pytest.mark.django_db
+def test_who_missed_a_moment_gets_another_and_no_end_of_them() -> None:
+    budget = limits.budget_for("https://a.example", "key", "")
+    told: list[float] = []
+
+    def call(leave_at: float) -> str:
+        told.append(leave_at)
+        if len(told) <= misses:
+            raise SlotMissed("late")
+        return "answer"
+
+    misses = 2
+    assert limits.within(budget.pk, call, wait_s=10) == "answer"
+    assert len(told) == 3
+    told.clear()
+    misses = 1000
+    with pytest.raises(Throttled, match="too busy"):
+        limits.within(budget.pk, call, wait_s=10)
+    assert len(told) == lateness.MOST_MISSES
 
 
 @pytest.mark.django_db

@@ -11,6 +11,9 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
+from elements.acton import lateness, limits
+from elements.acton.exceptions import Throttled
+from elements.acton.lateness import leave
 from elements.models import CallBudget, Connection
 from events.models import Change
 from instances.models import Instance
@@ -163,6 +166,58 @@ def test_an_expired_token_is_renewed_within_the_poll(poller: Poller, act_on: San
     act_on.account("POST", "/expire", {"access": True})
     assert poll(poller).status == "succeeded"
     assert kinds() == {"CREATED": 1}
+
+
+class HeldUp:
+    """A machine so busy that calls are due a second ago by the time they may leave: so many of them."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def leave(self, leave_at: float | None) -> None:
+        self.times -= 1
+        leave(leave_at if leave_at is None or self.times < 0 else leave_at - 1.0)
+
+
+def test_a_call_that_missed_its_moment_is_made_at_another(
+    poller: Poller, act_on: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act_on.account("POST", "/lists/l-0001/contacts", {"Email": "ada@example.com"})
+    before = requests(act_on)
+    monkeypatch.setattr(lateness, "leave", HeldUp(3).leave)
+    ended = poll(poller)
+    assert (ended.status, kinds()) == ("succeeded", {"CREATED": 1})
+    assert ended.requests == requests(act_on) - before, "a call that was not made is no request"
+
+
+def test_a_poll_that_misses_every_moment_is_tried_again_later(
+    poller: Poller, act_on: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = requests(act_on)
+    monkeypatch.setattr(lateness, "leave", HeldUp(1000).leave)
+    ended = poll(poller)
+    assert (ended.status, ended.error) == ("failed", limits.TOO_BUSY)
+    assert requests(act_on) == before
+    poller.refresh_from_db()
+    assert poller.next_poll_at > timezone.now()
+
+
+def test_a_refused_token_and_no_call_left_fail_that_poll_alone(
+    poller: Poller, act_on: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    def reserve(budget_id: int, *, wait_s: float) -> float:
+        taken.append(budget_id)
+        if len(taken) == 2:
+            raise Throttled("The account's calls are used up for now.", retry_after=7)
+        return real(budget_id, wait_s=wait_s)
+
+    real = limits.reserve_call
+    monkeypatch.setattr(limits, "reserve_call", reserve)
+    act_on.account("POST", "/expire", {"access": True})
+    ended = poll(poller)
+    assert (ended.status, ended.error) == ("failed", "The account's calls are used up for now.")
 
 
 def test_refused_credentials_stop_the_polling_and_authenticating_resumes_at_the_old_position(
