@@ -7,6 +7,7 @@ own, since its filter only knows "loopback" and lets some embedded addresses pas
 import ipaddress
 import re
 import socket
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -140,7 +141,7 @@ class GuardedAdapter(IPFilterAdapter):  # type: ignore[misc]  # requests-hardene
 
 
 def session() -> requests.Session:
-    """A new guarded session, for one thread. Redirects are never followed, proxies of the environment never used."""
+    """A new guarded session, for one thread: without redirects, cookies and proxies of the environment."""
     guarded: requests.Session = HTTPSession(
         Config(
             ip_filter_enable=True, ip_filter_allow_loopback_ips=False, never_redirect=True,
@@ -148,6 +149,7 @@ def session() -> requests.Session:
         )
     )  # fmt: skip
     guarded.trust_env = False
+    guarded.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # one host may serve several customers
     guarded.mount("http://", GuardedAdapter(is_https_proto=False))
     guarded.mount("https://", GuardedAdapter(is_https_proto=True))
     return guarded

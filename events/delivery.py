@@ -22,7 +22,7 @@ from django.utils import timezone
 from acton_hub import deadline, masking, outbound
 from acton_hub.queue import wake
 from acton_hub.stopping import stopping
-from events import outbox, retry, signing
+from events import outbox, retry, sessions, signing
 from events.models import Delivery
 from events.outbox import Outcome
 
@@ -129,7 +129,7 @@ def lanes(letters: list[Letter]) -> list[list[Letter]]:
 
 def _run_lane(lane: list[Letter], until: float, results: "queue.SimpleQueue[Outcome | None]") -> None:
     try:
-        with outbound.session() as session:
+        with sessions.to(urlsplit(lane[0].url).netloc) as session:
             for message in lane:
                 if time.monotonic() > until or stopping():
                     break

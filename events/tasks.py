@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from acton_hub.queue import wake
 from acton_hub.stopping import stopping
-from events import delivery, inbound
+from events import delivery, inbound, sessions
 
 BATCH = 256
 WORK_S = 5.0  # a task ends soon, so that no other kind of task waits long for a worker
@@ -16,12 +16,15 @@ WORK_S = 5.0  # a task ends soon, so that no other kind of task waits long for a
 def deliver() -> None:
     """Send what is due, batch after batch; hand over to a fresh task where more is waiting than fits."""
     until = time.monotonic() + WORK_S
-    while delivery.deliver_batch(uuid.uuid4().hex, BATCH):
-        if stopping():
-            return
-        if time.monotonic() > until:
-            wake("events.tasks.deliver")
-            return
+    try:
+        while delivery.deliver_batch(uuid.uuid4().hex, BATCH):
+            if stopping():
+                return
+            if time.monotonic() > until:
+                wake("events.tasks.deliver")
+                return
+    finally:
+        sessions.close_idle()
 
 
 def arrange() -> None:

@@ -12,6 +12,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int  # of the sender: the same as long as its connection
 
 
 @dataclass
@@ -33,7 +34,7 @@ def receiving() -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.received.append(Received(self.path, dict(self.headers), body))
+            receiver.received.append(Received(self.path, dict(self.headers), body, self.client_address[1]))
             if "hang" in self.path:
                 receiver.release.wait(60)
             status = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
