@@ -5,9 +5,11 @@ for quotes in each value of its own, in Python.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -20,7 +22,8 @@ def insert(
 ) -> None:
     """Insert the rows; where one is there that is like it in `unique`, that one's columns in `update` are set instead.
 
-    Defaults of the model do not count, and no ids are given back. What the database refuses raises, as anywhere.
+    Defaults of the model do not count, and no ids are given back (see `new_ids`). What the database refuses raises, as
+    anywhere.
     """
     if not rows:
         return
@@ -37,9 +40,31 @@ def insert(
         sql += f" ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {settings}"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(sql, [json.dumps(rows, default=datetime.isoformat)])
+            cursor.execute(sql, [json.dumps(rows, default=str)])  # moments and UUIDs
         else:
-            cursor.executemany(sql, [[_adapted(value) for value in row.values()] for row in rows])
+            adapt = [_ADAPTERS.get(type(fields[name]), _as_it_is) for name in rows[0]]
+            cursor.executemany(
+                sql,
+                [
+                    [value if do is _as_it_is else do(value) for do, value in zip(adapt, row.values(), strict=True)]
+                    for row in rows
+                ],
+            )
+
+
+def new_ids(model: type[models.Model], count: int) -> list[int]:
+    """Ids for so many rows, to be inserted with them; nobody else gets the same. Must be called inside a transaction.
+
+    SQLite knows the last id that it gave (AUTOINCREMENT), and this transaction is the only one that writes.
+    """
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, {count})")  # noqa: S608
+            return [row[0] for row in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = (cursor.fetchone() or (0,))[0]
+    return list(range(last + 1, last + 1 + count))
 
 
 def _type(field: Field) -> str:
@@ -47,5 +72,17 @@ def _type(field: Field) -> str:
     return str(field.db_type(connection)).partition("(")[0]
 
 
-def _adapted(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@lru_cache(maxsize=64)  # many rows of a statement have the same
+def _moment(value: datetime | None) -> str | None:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _hex(value: UUID) -> str:
+    return value.hex
+
+
+_ADAPTERS: dict[type[Field], Callable[[Any], Any]] = {models.DateTimeField: _moment, models.UUIDField: _hex}

@@ -154,7 +154,7 @@ def create(request: ApiRequest, body: NotificationBody) -> HttpResponse:
             created_at=now,
         )
         subscriptions = Subscription.objects.of_topic(request.organization.pk, body.topic)
-        recording.deliver([row], subscriptions, now)
+        recording.deliver([row.pk], subscriptions, now)
     return answer(notification_json(row))
 
 

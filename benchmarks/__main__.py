@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import deliveries, event_log, latency, polls, requests_in, scale, start
+from benchmarks import deliveries, event_log, latency, outage, polls, requests_in, scale, start
 from benchmarks.figures import Figure, Table
 from benchmarks.stage import Stage, stage
 from tests import servers
 
 ROWS: dict[str, Callable[[Stage], list[Figure]]] = {
     **deliveries.ROWS, **latency.ROWS, **requests_in.ROWS, **event_log.ROWS, **start.ROWS, **polls.ROWS, **scale.ROWS,
+    **outage.ROWS,
 }  # fmt: skip
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL and Redis"}
 

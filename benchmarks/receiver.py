@@ -1,8 +1,9 @@
 """A callback that accepts everything, and tells what it received and when.
 
-`POST /fast` is answered at once, `POST /slow/100` after 100 ms, `POST /down` with 503 until `POST /up`. `GET /times` is
-a JSON array of the moments (monotonic seconds, the same in every process of this machine) at which each body arrived;
-`GET /kept` of pairs, moment and body, of what came to `/keep`; `POST /forget` forgets all.
+`POST /fast` is answered at once, `POST /slow/100` after 100 ms, `POST /down/NAME` with 503 until `POST /up`.
+`GET /times` is a JSON array of the moments (monotonic seconds, the same in every process of this machine) at which
+bodies arrived; `GET /paths` of the names; `GET /kept` of pairs, moment and body, of what came to `/keep` or names its
+event; `POST /forget` forgets all, and is down again.
 """
 
 import json
@@ -35,16 +36,16 @@ class Receiver:
         if first == "forget":
             self.__init__()  # type: ignore[misc]
             return Response()
-        if first in ("up", "down-again"):
-            self.is_down = first != "up"
+        if first == "up":
+            self.is_down = False
             return Response()
         if first == "down" and self.is_down:
             return Response(status=UNAVAILABLE)
         now = time.monotonic()
         self.times.append(now)
-        if first == "keep":
+        if first == "keep" or (first == "down" and b'"eventId"' in request.body):
             self.kept.append((now, request.body.decode()))
-        elif first == "down":
+        if first == "down":
             self.paths.append(rest[0])
         return Response(after_s=int(rest[0]) / 1000 if first == "slow" else 0.0)
 

@@ -1,4 +1,5 @@
-"""Rows for the benchmarks, made beside a hub: `python -m benchmarks.seed WHAT`, arguments as JSON by standard input.
+"""Rows for the benchmarks, made beside a hub: `python -m benchmarks.seed` reads lines of JSON, what to make and with
+which arguments, and answers each with a line.
 
 What is measured is not measured here: rows that would take long by way of Act-On are written in bulk.
 """
@@ -19,14 +20,13 @@ from django.conf import settings  # noqa: E402
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.core import signing  # noqa: E402
-from django.db import connection as database  # noqa: E402
 from django.db import transaction  # noqa: E402
-from django.db.models import Max  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from acton_hub.encryption import lookup_hash  # noqa: E402
 from acton_hub.queue import wake  # noqa: E402
+from benchmarks import by_series  # noqa: E402
 from elements.acton.default_poller import DEFAULT  # noqa: E402
 from elements.models import CallBudget, Connection  # noqa: E402
 from events import notification_body, recording  # noqa: E402
@@ -224,23 +224,6 @@ def lateness(instances: list[int], since_ms: int) -> list[float]:
     return late
 
 
-LOG = [
-    """INSERT INTO events_event (id, instance_id, object_type, status, event_date, provider_data)
-       SELECT {base} + n, {instance}, 'contacts', 'NOTIFIED', {moment}, '{{"objectType": "contacts"}}' FROM {events}""",
-    """INSERT INTO events_notification
-         (id, organization_id, instance_id, event_id, webhook_id, topic, severity, acknowledged, body_tail, created_at)
-       SELECT {base} + n, {organization}, {instance}, {base} + n, {uuid}, 'acton', 'low', {false},
-              '"topic": "acton"}}', {moment}
-       FROM {events}""",
-    """INSERT INTO events_delivery (id, notification_id, subscription_id, status, failures, attempts_made, lease_holder,
-                                    last_error, created_at, updated_at)
-       SELECT {base} + n, {base} + n, {subscription}, 'notified', 0, 1, '', '', {moment}, {moment} FROM {events}""",
-    """INSERT INTO events_change (id, instance_id, poller_id, event_id, object_type, object_id, event_type, version,
-                                  sequence, occurred_ms, record, previous, found_at)
-       SELECT {base} + n, {instance_of_change}, {poller_of_change}, {base} + (n + 9) / 10, 'contacts',
-              'l-0001:' || (n % {objects}), 'UPDATED',
-              n || ':hash', 1, 1479945600000, '{{"Email": "ada@example.com"}}', '', {moment} FROM {changes}""",
-]
 LOG_INSTANCES = 10
 
 
@@ -251,29 +234,7 @@ def log(changes: int) -> dict[str, dict[str, str]]:
     """
     user = User.objects.order_by("pk")[0]
     ids = instances(["http://127.0.0.1:9/none"] * LOG_INSTANCES, active=False)
-    subscription = Subscription.objects.filter(instance__in=ids).order_by("pk")[0].pk
-    first = Poller.objects.filter(instance__in=ids).order_by("pk")[0].pk
-    on_sqlite = database.vendor == "sqlite"
-    numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < %d) SELECT n FROM s"
-    series = f"({numbers})" if on_sqlite else "generate_series(1, %d) AS s(n)"
-    turn = "n % 10"
-    turn_of_change = "((n + 9) / 10) % 10"
-    base = max(
-        model.objects.aggregate(last=Max("pk"))["last"] or 0 for model in (Event, Notification, Delivery, Change)
-    )
-    values = {
-        "base": base, "instance": f"{ids[0]} + {turn}", "subscription": f"{subscription} + {turn}",
-        "instance_of_change": f"{ids[0]} + {turn_of_change}", "poller_of_change": f"{first} + {turn_of_change}",
-        "organization": user.organization_id, "objects": max(1, changes // 10),
-        "events": series % (changes // 10), "changes": series % changes,
-        "moment": "strftime('%Y-%m-%d %H:%M:%f', 'now')" if on_sqlite else "now()",
-        "uuid": "lower(hex(randomblob(16)))" if on_sqlite else "gen_random_uuid()",
-        "false": "0" if on_sqlite else "false",
-    }  # fmt: skip
-    with database.cursor() as cursor:
-        for statement in LOG:
-            cursor.execute(statement.format(**values))
-        cursor.execute("ANALYZE")
+    base = by_series.changes(ids, changes)
     api = f"/instances/{ids[1]}/events"
     token = signing.dumps(base + changes // 20, salt=f"newest first {api} []")
     log_of_one = f"/console/events?instance={ids[1]}"
@@ -289,6 +250,14 @@ def log(changes: int) -> dict[str, dict[str, str]]:
     return {"pages": pages, "session": {"cookie": _session(user)}}
 
 
+def backlog(urls: list[str], deliveries: int) -> list[int]:
+    """An instance for each callback URL, and so many deliveries to them in turn, all due, the last of them just now."""
+    ids = instances(urls)
+    by_series.deliveries(ids, deliveries)
+    wake("events.tasks.deliver")
+    return ids
+
+
 def _session(user: User) -> str:
     """The cookie of somebody who has logged in."""
     session = SessionStore()
@@ -300,8 +269,10 @@ def _session(user: User) -> str:
 
 
 SEEDS: dict[str, Callable[..., Any]] = {
-    seed.__name__: seed for seed in (instances, waiting, steadily, due, polled_in, lateness, log)
+    seed.__name__: seed for seed in (instances, waiting, steadily, due, polled_in, lateness, log, backlog)
 }
 
 if __name__ == "__main__":
-    print(json.dumps(SEEDS[sys.argv[1]](**json.load(sys.stdin))))
+    for line in sys.stdin:
+        what, values = json.loads(line)
+        print(json.dumps(SEEDS[what](**values)), flush=True)

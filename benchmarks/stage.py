@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,9 @@ from typing import Any
 import requests
 
 from tests.running import CHECKOUT, RunningHub
-from tests.servers import database_on
+from tests.servers import database_on, redis_database_on
 
 SETTINGS = "benchmarks.settings"
-SEED_S = 600
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,33 @@ def server(module: str) -> Iterator[Server]:
             process.stdin.close()
 
 
+class Seeder:
+    """A process that makes rows beside a hub, for as long as the hub runs; it starts when it is needed."""
+
+    def __init__(self, hub: RunningHub) -> None:
+        self._env = hub.env | {"DJANGO_SETTINGS_MODULE": SETTINGS}
+
+    @cached_property
+    def _process(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.seed"], cwd=CHECKOUT, env=self._env, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def call(self, what: str, values: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([what, values]) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"seeding {what} failed"
+        return json.loads(answer)
+
+    def close(self) -> None:
+        if "_process" in self.__dict__:
+            self._process.communicate()
+
+
 @dataclass
 class Stage:
     folder: Path
@@ -55,22 +81,11 @@ class Stage:
     quick: bool
     rounds: int
 
+    seeder: Seeder
+
     def seed(self, what: str, **values: Any) -> Any:
         """Call `benchmarks.seed.<what>` beside the hub, with its settings; returns what it returns."""
-        command = [sys.executable, "-m", "benchmarks.seed", what]
-        env = self.hub.env | {"DJANGO_SETTINGS_MODULE": SETTINGS}
-        done = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=SEED_S,
-            check=False,
-            input=json.dumps(values),
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return self.seeder.call(what, values)
 
     def get(self, path: str) -> requests.Response:
         response = requests.get(self.hub.url + path, headers=self.header, timeout=60)
@@ -92,7 +107,8 @@ def stage(folder: Path, env: dict[str, str | None], *, quick: bool, rounds: int)
         RunningHub.settings = SETTINGS
         hub = RunningHub(folder / "data", ACTON_API_URL=act_on.url, **env)
         stack.callback(hub.close)
-        yield Stage(folder, hub.start(), receiver, act_on, quick, rounds)
+        with closing(Seeder(hub)) as seeder:
+            yield Stage(folder, hub.start(), receiver, act_on, quick, rounds, seeder)
 
 
 @contextmanager
@@ -107,6 +123,8 @@ def another_hub(first: Stage, name: str, **more: str) -> Iterator[Stage]:
         }
         if not first.hub.on_sqlite:
             env["DATABASE_URL"] = stack.enter_context(database_on(first.hub.env["DATABASE_URL"]))
+            env["REDIS_URL"] = stack.enter_context(redis_database_on(first.hub.env["REDIS_URL"]))
         hub = RunningHub(first.folder / name, **env)
         stack.callback(hub.close)
-        yield Stage(first.folder, hub.start(), first.receiver, first.act_on, first.quick, first.rounds)
+        with closing(Seeder(hub)) as seeder:
+            yield Stage(first.folder, hub.start(), first.receiver, first.act_on, first.quick, first.rounds, seeder)

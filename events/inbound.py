@@ -173,7 +173,7 @@ def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetim
     bulk.insert(
         Change,
         [
-            recording.change_row(instance, event, change, event.event_date, object_type=event.object_type)
+            recording.change_row(instance, event.pk, change, event.event_date, object_type=event.object_type)
             for event, change in found
         ],
     )
@@ -183,7 +183,7 @@ def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetim
     for object_type, some in by_type.items():
         source = notification_body.source_of(instance, object_type)
         batches = [
-            (event, [change], notification_body.inbound_raw(source, event.provider_data)) for event, change in some
+            (event.pk, [change], notification_body.inbound_raw(source, event.provider_data)) for event, change in some
         ]
         recording.notify(instance, source, batches, now, to_own=told)
     status = EventStatus.DISPATCHED if told else EventStatus.RECEIVED

@@ -4,7 +4,9 @@ The caller's transaction holds it all, and its own position with it (DESIGN prom
 """
 
 import json
+import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
 
 from django.db import connection
@@ -17,13 +19,14 @@ from events.models import Change, Delivery, Event, EventStatus, EventType, Notif
 from instances.models import Instance
 
 MOST_A_NOTIFICATION = 10  # CONTRACT §6
-ROWS_A_STATEMENT = 500
+SEVERITY = "low"
+REMEMBERED = [field.name for field in fields(Remembered)]
 
 
 def remembered(poller_id: int, object_ids: Iterable[str]) -> dict[str, Remembered]:
     """What is known of these objects from before."""
     rows = TrackedObject.objects.filter(poller_id=poller_id, object_id__in=list(object_ids))
-    return {row.object_id: Remembered(row.version, row.record, row.sequence, row.deleted) for row in rows}
+    return {row[0]: Remembered(*row[1:]) for row in rows.values_list("object_id", *REMEMBERED)}
 
 
 def stored_versions(poller_id: int, versions: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -88,33 +91,31 @@ def record(
     remember(poller_id, changes, list_id)
     source = notification_body.source_of(instance, object_type)
     batches = [changes[start : start + MOST_A_NOTIFICATION] for start in range(0, len(changes), MOST_A_NOTIFICATION)]
-    events = Event.objects.bulk_create(
+    ids = bulk.new_ids(Event, len(batches))
+    events = [(pk, batch, notification_body.raw(source, batch)) for pk, batch in zip(ids, batches, strict=True)]
+    bulk.insert(
+        Event,
         [
-            Event(
-                instance=instance,
-                object_type=object_type,
-                status=EventStatus.DISPATCHED,
-                event_date=now,
-                provider_data=notification_body.raw(source, batch),
-            )
-            for batch in batches
+            {
+                "id": pk,
+                "instance_id": instance.pk,
+                "object_type": object_type,
+                "status": str(EventStatus.DISPATCHED),
+                "event_date": now,
+                "provider_data": raw,
+            }
+            for pk, _, raw in events
         ],
-        batch_size=ROWS_A_STATEMENT,
     )
     bulk.insert(
         Change,
         [
-            change_row(instance, event, change, now, object_type=object_type, poller_id=poller_id, poll_id=poll_id)
-            for event, batch in zip(events, batches, strict=True)
+            change_row(instance, pk, change, now, object_type=object_type, poller_id=poller_id, poll_id=poll_id)
+            for pk, batch, _ in events
             for change in batch
         ],
     )
-    notify(
-        instance,
-        source,
-        [(event, batch, event.provider_data) for event, batch in zip(events, batches, strict=True)],
-        now,
-    )
+    notify(instance, source, events, now)
     tallies.add(*counted(changes, "poll", len(events)))
 
 
@@ -126,7 +127,7 @@ def counted(changes: Iterable[NewChange], origin: str, events: int) -> list[tall
 
 def change_row(
     instance: Instance,
-    event: Event,
+    event_id: int,
     change: NewChange,
     found_at: datetime,
     *,
@@ -139,7 +140,7 @@ def change_row(
         "instance_id": instance.pk,
         "poller_id": poller_id,
         "poll_id": poll_id,
-        "event_id": event.pk,
+        "event_id": event_id,
         "object_type": object_type,
         "object_id": change.object_id,
         "event_type": str(change.event_type),
@@ -155,53 +156,62 @@ def change_row(
 def notify(
     instance: Instance,
     source: notification_body.Source,
-    events: Iterable[tuple[Event, Sequence[NewChange], str]],
+    events: Sequence[tuple[int, Sequence[NewChange], str]],
     now: datetime,
     *,
     to_own: bool = True,
 ) -> None:
-    """A notification for each event (its changes, JSON text of its `raw`), due to be delivered at once.
+    """A notification for each event (its id, its changes, JSON text of its `raw`), due to be delivered at once.
 
     `to_own`: to the instance's own callback too, not to users' subscriptions alone. Must be called inside a
     transaction.
     """
-    notifications = Notification.objects.bulk_create(
+    ids = bulk.new_ids(Notification, len(events))
+    bulk.insert(
+        Notification,
         [
-            Notification(
-                organization_id=instance.organization_id,
-                instance=instance,
-                event=event,
-                topic=notification_body.TOPIC,
-                body_tail=notification_body.tail(source, event.pk, raw, changes, now),
-                created_at=now,
-            )
-            for event, changes, raw in events
+            {
+                "id": pk,
+                "organization_id": instance.organization_id,
+                "instance_id": instance.pk,
+                "event_id": event_id,
+                "webhook_id": uuid.uuid4(),
+                "topic": notification_body.TOPIC,
+                "severity": SEVERITY,
+                "acknowledged": False,
+                "body_tail": notification_body.tail(source, event_id, raw, changes, now),
+                "created_at": now,
+            }
+            for pk, (event_id, changes, raw) in zip(ids, events, strict=True)
         ],
-        batch_size=ROWS_A_STATEMENT,
     )
     own = instance.pk if to_own else None
     subscriptions = Subscription.objects.of_topic(instance.organization_id, notification_body.TOPIC, own)
-    deliver(notifications, subscriptions, now)
+    deliver(ids, subscriptions, now)
 
 
-def deliver(notifications: Iterable[Notification], subscriptions: Sequence[Subscription], now: datetime) -> None:
+def deliver(notification_ids: Iterable[int], subscriptions: Sequence[Subscription], now: datetime) -> None:
     """A delivery of each notification to each subscription, due at once; queued where a subscription is not active.
 
     Must be called inside a transaction: the workers are woken when it commits.
     """
-    Delivery.objects.bulk_create(
+    bulk.insert(
+        Delivery,
         [
-            Delivery(
-                notification=notification,
-                subscription=subscription,
-                status=Delivery.Status.CREATED if subscription.active else Delivery.Status.QUEUED,
-                next_attempt_at=now if subscription.active else None,
-                created_at=now,
-                updated_at=now,
-            )
-            for notification in notifications
+            {
+                "notification_id": notification_id,
+                "subscription_id": subscription.pk,
+                "status": str(Delivery.Status.CREATED if subscription.active else Delivery.Status.QUEUED),
+                "failures": 0,
+                "attempts_made": 0,
+                "next_attempt_at": now if subscription.active else None,
+                "lease_holder": "",
+                "last_error": "",
+                "created_at": now,
+                "updated_at": now,
+            }
+            for notification_id in notification_ids
             for subscription in subscriptions
         ],
-        batch_size=ROWS_A_STATEMENT,
     )
     wake("events.tasks.deliver")

@@ -12,6 +12,7 @@ from polling.dates import parse_ms
 CREATED = "CREATED"
 UPDATED = "UPDATED"
 DELETED = "DELETED"
+_TIGHT = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def sight(record: dict[str, Any], configuration: PollerConfiguration) -> Sightin
     dates = configuration.dates
     updated_ms = _date(record, dates.updated_field, dates.updated_format, dates.updated_zone)
     created_ms = _date(record, dates.created_field, dates.created_format, dates.created_zone)
-    text = json.dumps(record, separators=(",", ":"))  # ASCII: whatever Act-On's texts hold, it can be stored and sent
+    text = _TIGHT.encode(record)  # ASCII: whatever Act-On's texts hold, it can be stored and sent
     return Sighting(usable_id(str(object_id)), version_of(text, updated_ms), created_ms, updated_ms, text)
 
 

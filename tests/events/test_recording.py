@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.models import User
 from acton_hub import bulk
 from events import recording
-from events.models import Change, InboundCall, TrackedObject
+from events.models import Change, Delivery, Event, InboundCall, Notification, TrackedObject
 from tests import rows
 
 
@@ -48,6 +48,33 @@ def test_rows_stored_in_bulk_are_as_those_stored_one_by_one(user: User) -> None:
     found = InboundCall.objects.order_by("pk")
     assert [(row.digest, row.received_at) for row in found] == [(text, moment) for text in texts]
     bulk.insert(InboundCall, [])
+
+
+def test_ids_that_were_taken_before_are_nobody_elses(user: User) -> None:
+    instance, now = rows.instance(user), timezone.now()
+    before = Event.objects.create(instance=instance, object_type="contacts", event_date=now, provider_data="{}").pk
+    taken = bulk.new_ids(Event, 3)
+    values = {"instance_id": instance.pk, "object_type": "contacts", "status": "NEW", "event_date": now}
+    bulk.insert(Event, [{"id": pk, **values, "provider_data": "{}"} for pk in taken])
+    after = Event.objects.create(instance=instance, object_type="contacts", event_date=now, provider_data="{}").pk
+    assert sorted({before, *taken, after}) == [before, *taken, after]
+    Event.objects.all().delete()
+    assert min(bulk.new_ids(Event, 1)) > after, "an id is not given twice, even if its row is gone"
+    assert bulk.new_ids(Event, 0) == []
+
+
+def test_a_notification_made_in_bulk_is_like_any_other(user: User) -> None:
+    rows.record(rows.instance(user), rows.changes(11))
+    made = list(Notification.objects.order_by("pk"))
+    blank_one = Notification()
+    assert {(row.severity, row.acknowledged) for row in made} == {(blank_one.severity, blank_one.acknowledged)}
+    assert len({row.webhook_id for row in made}) == 2
+    assert [delivery.notification_id for delivery in Delivery.objects.order_by("pk")] == [row.pk for row in made]
+    blank = Delivery()
+    for delivery in Delivery.objects.all():
+        assert (delivery.failures, delivery.attempts_made, delivery.lease_holder, delivery.last_error) == (
+            blank.failures, blank.attempts_made, blank.lease_holder, blank.last_error,
+        )  # fmt: skip
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no lengths")
