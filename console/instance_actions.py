@@ -1,5 +1,7 @@
 """What can be done to an instance at its page."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
@@ -13,45 +15,41 @@ from console import access, instances
 from console.access import PageRequest, admins_page, operators_page
 from events import inbound
 from instances.actions import set_enabled, set_paused
+from instances.models import Instance
 from polling import provisioning
 
 
-def _wanted(request: PageRequest, name: str) -> bool:
-    """What the form says, `true` or `false`. Raises BadRequest for anything else."""
+def _switched(
+    request: PageRequest, instance_id: int, name: str, switch: Callable[[Instance, bool], None], words: dict[bool, str]
+) -> HttpResponse:
+    """Do as the form says, `true` or `false`, and tell it. Raises BadRequest for anything else."""
+    instance = access.instance(request, instance_id)
     value = request.POST.get(name)
     if value not in ("true", "false"):
         raise BadRequest(f"{name} must be true or false.")
-    return value == "true"
+    switch(instance, value == "true")
+    messages.success(request, f"{instance.name} {words[value == 'true']}")
+    return redirect("console:instance", instance.pk)
 
 
 @require_POST
 @operators_page
 def paused(request: PageRequest, instance_id: int) -> HttpResponse:
-    instance = access.instance(request, instance_id)
-    pause = _wanted(request, "paused")
-    set_paused(instance, pause)
-    messages.success(
-        request,
-        f"{instance.name} is paused: nothing is polled until somebody resumes it. Its position is kept."
-        if pause
-        else f"{instance.name} is polled again, from where it was.",
-    )
-    return redirect("console:instance", instance.pk)
+    words = {
+        True: "is paused: nothing is polled until somebody resumes it. Its position is kept.",
+        False: "is polled again, from where it was.",
+    }
+    return _switched(request, instance_id, "paused", set_paused, words)
 
 
 @require_POST
 @operators_page
 def enabled(request: PageRequest, instance_id: int) -> HttpResponse:
-    instance = access.instance(request, instance_id)
-    enable = _wanted(request, "enabled")
-    set_enabled(instance, enable)
-    messages.success(
-        request,
-        f"{instance.name} is enabled. Polling goes on where it was."
-        if enable
-        else f"{instance.name} is disabled. It is not polled until it is enabled again; its position is kept.",
-    )
-    return redirect("console:instance", instance.pk)
+    words = {
+        True: "is enabled. Polling goes on where it was.",
+        False: "is disabled. It is not polled until it is enabled again; its position is kept.",
+    }
+    return _switched(request, instance_id, "enabled", set_enabled, words)
 
 
 @require_POST
