@@ -1,7 +1,7 @@
 """Sends a batch of notifications: HTTP in threads that touch no database, results stored by the one that does.
 
-Deliveries to one callback host run in a few lanes, one after another on a kept connection; a lane that meets a
-failure gives the rest of its deliveries back, so that one callback's trouble stays its own (DESIGN promise 7).
+Deliveries to one callback host run in a few lanes, one after another on a kept connection. A lane gives back what it
+has left for a callback that fails, so that one callback's trouble stays its own (DESIGN promise 7).
 """
 
 import base64
@@ -128,15 +128,21 @@ def lanes(letters: list[Letter]) -> list[list[Letter]]:
 
 
 def _run_lane(lane: list[Letter], until: float, results: "queue.SimpleQueue[Outcome | None]") -> None:
+    """A host that does not answer ends the lane; a callback that refuses, its own turn: others on its host go on."""
+    refusing: set[str] = set()
     try:
         with sessions.to(urlsplit(lane[0].url).netloc) as session:
             for message in lane:
+                if message.url in refusing:
+                    continue
                 if time.monotonic() > until or stopping():
                     break
                 outcome = send(session, message)
                 results.put(outcome)
-                if not outcome.accepted:
+                if outcome.status_code is None:
                     break
+                if not outcome.accepted:
+                    refusing.add(message.url)
     finally:
         results.put(None)
 

@@ -18,7 +18,7 @@ class Received:
 @dataclass
 class Receiver:
     """`answers` are statuses to give in turn, the last one for ever; `headers` go with them;
-    a path with `hang` gets none until `release`."""
+    a path with `hang` gets none until `release`, one with `refuse` is refused."""
 
     url: str
     answers: list[int] = field(default_factory=lambda: [200])
@@ -38,6 +38,8 @@ def receiving() -> Iterator[Receiver]:
             if "hang" in self.path:
                 receiver.release.wait(60)
             status = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
+            if "refuse" in self.path:
+                status = 503
             self.send_response(status)
             self.send_header("Location", "/elsewhere")
             for name, value in receiver.headers.items():

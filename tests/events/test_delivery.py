@@ -1,6 +1,7 @@
 """From a stored change to an accepted notification, over real HTTP (CONTRACT §6)."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -188,6 +189,17 @@ def test_a_callback_that_hangs_holds_up_no_other(user: User, receiver: Receiver)
         if len(seen) == 3:
             break
     assert seen == ["ok"] * 3
+
+
+def test_a_callback_that_refuses_holds_up_no_other_on_its_host(user: User, receiver: Receiver) -> None:
+    refusing = rows.instance(user, receiver.url.replace("events", "refuse"))
+    other = rows.instance(user, receiver.url)
+    rows.record(refusing, rows.changes(100))
+    rows.record(other, rows.changes(100))
+    deliver()
+    paths = Counter(got.path for got in receiver.received)
+    assert paths["/events"] == 10
+    assert paths["/refuse"] <= delivery.LANES_A_HOST
 
 
 def test_a_worker_that_finds_more_than_it_takes_wakes_another(
