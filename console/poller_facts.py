@@ -55,7 +55,7 @@ def of_callback(instance: Instance) -> Iterator[Fact]:
         text = "Its callback failed so often that the subscription was deactivated: deliveries are queued."
         yield Fact("bad", text, link=page, action="Release them")
     elif subscription.failing_since:
-        text = "Its callback has accepted nothing since {}. It is tried with one delivery at a time."
+        text = "Its callback has accepted nothing since {}. It is tried with one delivery every few seconds."
         yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")
     elif subscription.not_before:
         yield Fact("off", format_html("Its callback asked for patience until {}.", utc(subscription.not_before)))

@@ -1,8 +1,8 @@
 """How many deliveries a subscription and a callback host may have in hand, so that trouble stays where it is.
 
-A callback that fails is tried with one delivery at a time until it accepts; a host that did not answer in time, with
-one delivery for all of its subscriptions, until it answers (half-open). A callback that asked for patience gets none
-before that moment.
+A callback that fails is tried with one delivery at a time until it accepts, and rests after each; a host that did not
+answer in time, with one delivery for all of its subscriptions, until it answers (half-open). A callback that rests, or
+asked for patience, gets none before that moment.
 """
 
 from collections import Counter

@@ -175,7 +175,7 @@ class Subscription(models.Model):
     host = models.CharField(max_length=300, blank=True, default="", db_index=True)  # of the URL, with its port
     failing_since = models.DateTimeField(null=True, blank=True)  # no delivery was accepted since
     timed_out = models.BooleanField(default=False)  # the host did not answer in time, and has not answered since
-    not_before = models.DateTimeField(null=True, blank=True)  # what the callback asked for with Retry-After
+    not_before = models.DateTimeField(null=True, blank=True)  # it rests after a failure, or asked for patience
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SubscriptionQuerySet.as_manager()

@@ -151,8 +151,8 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         for delivery, outcome in refused:
             _refuse(delivery, outcome, now)
         Delivery.objects.bulk_update([delivery for delivery, _ in refused], SETTLED_FIELDS)
-        _mark_hosts(settled, now)
         _mark_subscriptions(accepted, [delivery for delivery, _ in refused], now)
+        _mark_hosts(settled, now)
         tallies.add(*_counted(settled, now))
 
 
@@ -233,15 +233,19 @@ def _mark_hosts(settled: list[tuple[Delivery, Outcome]], now: datetime) -> None:
 
 
 def _mark_subscriptions(accepted: list[Delivery], refused: list[Delivery], now: datetime) -> None:
-    """A callback that accepts works again; one that does not is failing; after the last retry it is deactivated.
+    """A callback that accepts works again; one that does not is failing, and rests.
 
-    What waits on a deactivated subscription is queued until somebody releases it.
+    After the last retry it is deactivated: what waits for it is queued until somebody releases it.
     """
     works = {delivery.subscription_id for delivery in accepted}
     fails = {delivery.subscription_id for delivery in refused} - works
     given_up = {delivery.subscription_id for delivery in refused if delivery.status == Delivery.Status.QUEUED} - works
-    Subscription.objects.filter(pk__in=works, failing_since__isnull=False).update(failing_since=None)
-    Subscription.objects.filter(pk__in=fails, failing_since=None).update(failing_since=now)
+    Subscription.objects.filter(pk__in=works, failing_since__isnull=False).update(failing_since=None, not_before=None)
+    for row in Subscription.objects.filter(pk__in=fails):
+        since = row.failing_since or now
+        rests_until = now + retry.rest_after(now - since)
+        not_before = max(row.not_before or now, rests_until)
+        Subscription.objects.filter(pk=row.pk).update(failing_since=since, not_before=not_before)
     if given_up:
         Subscription.objects.filter(pk__in=given_up).update(active=False)
         Delivery.objects.filter(subscription__in=given_up, next_attempt_at__isnull=False).update(

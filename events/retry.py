@@ -5,6 +5,10 @@ from email.utils import parsedate_to_datetime
 
 MOST_RETRIES = 9
 LONGEST = timedelta(seconds=2 ** (2 * MOST_RETRIES))
+# A callback that fails rests between two attempts, whatever is due for it, or a backlog would be spent on it at full
+# speed. Long enough to cost nothing, short enough to notice at once that it works again.
+LEAST_REST, MOST_REST = timedelta(seconds=1), timedelta(seconds=4)
+REST_SHARE = 16  # of the time for which it has failed so far: one in so many
 MOST_DIGITS = 9  # of a Retry-After in seconds
 
 
@@ -16,6 +20,14 @@ def pause_after(failures: int) -> timedelta | None:
     if not 1 <= failures <= MOST_RETRIES:
         return None
     return timedelta(seconds=2 ** (2 * failures))
+
+
+def rest_after(failing_for: timedelta) -> timedelta:
+    """How long a callback rests that has accepted nothing for so long, and failed again just now.
+
+    Never longer than the pause of the delivery that failed, so that a lone one keeps to its times.
+    """
+    return min(max(failing_for / REST_SHARE, LEAST_REST), MOST_REST)
 
 
 def asked_pause(status_code: int, retry_after: str, now: datetime) -> float:

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 
 def make_due() -> None:
+    """As if the time until the next attempt had passed."""
+    Subscription.objects.update(not_before=None)
     Delivery.objects.filter(next_attempt_at__isnull=False).update(next_attempt_at=timezone.now())
 
 
@@ -85,6 +87,7 @@ def test_after_the_ninth_retry_the_subscription_is_deactivated_and_all_that_wait
         assert waiting.next_attempt_at
         assert waiting.next_attempt_at - waiting.updated_at == timedelta(seconds=4**failures)
     rows.record(row, rows.changes(1, version=2))
+    make_due()
     Delivery.objects.filter(failures=9).update(next_attempt_at=timezone.now() - timedelta(days=1))
     deliver()
     assert not Subscription.objects.get().active
@@ -101,11 +104,19 @@ def test_a_callback_that_fails_gets_one_delivery_until_it_answers(user: User, re
     deliver()
     tried = len(receiver.received)
     assert tried <= delivery.LANES_A_HOST
-    assert Subscription.objects.get().failing_since is not None
+    subscription = Subscription.objects.get()
+    assert subscription.failing_since is not None
+    assert subscription.not_before is not None
+    assert subscription.not_before >= subscription.failing_since + timedelta(seconds=1)
+    assert deliver() == 0, "it rests"
+    Subscription.objects.update(not_before=None)
     assert deliver() == 1
+    assert deliver() == 0
     receiver.answers = [200]
+    Subscription.objects.update(not_before=None)
     deliver()
     assert Subscription.objects.get().failing_since is None
+    assert Subscription.objects.get().not_before is None
     deliver()
     assert Delivery.objects.filter(status="notified").count() >= 10 - tried - 1
 

@@ -83,6 +83,15 @@ def test_the_x_th_retry_comes_2_to_the_2x_seconds_after_the_failure_before_it() 
     assert retry.pause_after(10) is None
 
 
+def test_a_rest_puts_off_no_lone_delivery() -> None:
+    failing_for = timedelta(0)
+    for failures in range(1, 10):
+        pause = retry.pause_after(failures)
+        assert pause is not None
+        assert timedelta(seconds=1) <= retry.rest_after(failing_for) <= min(pause, timedelta(seconds=4))
+        failing_for += pause
+
+
 @given(st.integers(-(10**18), 10**18))
 def test_any_date_becomes_a_text(milliseconds: int) -> None:
     assert notification_body.iso_ms(milliseconds).endswith("Z")
