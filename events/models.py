@@ -294,6 +294,12 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="delivery_due"),
+            # In turn of the subscriptions (events/turns.py).
+            models.Index(
+                fields=["subscription", "next_attempt_at", "id"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="delivery_due_in_turn",
+            ),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="delivery_leased"),
             models.Index(fields=["notification"], condition=~Q(status="notified"), name="delivery_undelivered"),
             # What did not go well, for `/metrics` and the event log: those accepted at once never enter it.

@@ -1,12 +1,11 @@
 """What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import itemgetter
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -14,18 +13,19 @@ from accounts.models import Organization
 from acton_hub import tallies
 from acton_hub.queue import wake
 from events import retry
-from events.allowance import Allowance
 from events.models import Attempt, Delivery, Event, EventStatus, Subscription
+from events.turns import Turn
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
-CANDIDATES = 1000  # looked at at once
-LOOKS = 20
-NEWEST_SHARE = 4  # one in so many, where more are due than fit
+AT_ONCE = 1000  # rows that one statement names
 SETTLED_FIELDS = [
     "status", "failures", "attempts_made", "next_attempt_at", "lease_holder", "lease_until", "last_error", "updated_at",
 ]  # fmt: skip
+
+
+_turn = Turn()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Batch:
 def claim(holder: str, most: int, now: datetime) -> Batch:
     """Lease up to `most` due deliveries, in turn of their subscriptions; as many of each as it may have."""
     with transaction.atomic():
-        chosen = _choose(most, now)
+        chosen = _turn.choose(most, now)
         Delivery.objects.filter(pk__in=chosen).update(lease_holder=holder, lease_until=now + LEASE)
         deliveries = list(
             Delivery.objects.filter(pk__in=chosen)
@@ -81,52 +81,6 @@ def claim(holder: str, most: int, now: datetime) -> Batch:
 def _is_own(delivery: Delivery) -> bool:
     """Whether it goes to the instance's own callback: what users' subscriptions accept says nothing of the event."""
     return delivery.subscription.instance_id is not None
-
-
-def _choose(most: int, now: datetime) -> list[int]:
-    """Ids of due deliveries, the oldest; where more are due than fit, a quarter are the newest.
-
-    So what has just come does not wait for a backlog of hours to be worked off.
-    """
-    allowance, oldest = Allowance(now), most - most // NEWEST_SHARE
-    chosen = _take(oldest, now, allowance, [], ("next_attempt_at", "pk"))
-    if len(chosen) == oldest:
-        chosen += _take(most - oldest, now, allowance, chosen, ("-next_attempt_at", "-pk"))
-    return chosen
-
-
-def _take(most: int, now: datetime, allowance: Allowance, taken: list[int], order: tuple[str, str]) -> list[int]:
-    """Ids in that order, in turn of the subscriptions that are among the candidates.
-
-    Those of subscriptions that may have no more are passed over, however many they are.
-    """
-    chosen: list[int] = []
-    full: set[int] = set()
-    for _ in range(LOOKS):
-        if len(chosen) >= most:
-            break
-        due = Delivery.objects.due(now).exclude(subscription__in=full).exclude(pk__in=[*taken, *chosen])
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        found = list(due.order_by(*order).values_list("pk", "subscription_id")[:CANDIDATES])
-        allowance.learn(subscription for _, subscription in found)
-        for pk, subscription in _in_turn(found):
-            if len(chosen) < most and allowance.take(subscription):
-                chosen.append(pk)
-        if len(found) < CANDIDATES:
-            break
-        full |= {subscription for _, subscription in found if not allowance.is_left(subscription)}
-    return chosen
-
-
-def _in_turn(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The first of each subscription, then the second of each, and so on."""
-    seen: Counter[int] = Counter()
-    turns = []
-    for row in found:
-        turns.append(seen[row[1]])
-        seen[row[1]] += 1
-    return [row for _, row in sorted(zip(turns, found, strict=True), key=itemgetter(0))]
 
 
 def settle(batch: Batch, outcomes: list[Outcome]) -> None:
@@ -262,8 +216,8 @@ def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
         free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=now))
         chosen = list(free.values_list("pk", "subscription"))
         ids = [pk for pk, _ in chosen]
-        for start in range(0, len(ids), CANDIDATES):
-            Delivery.objects.filter(pk__in=ids[start : start + CANDIDATES]).update(
+        for start in range(0, len(ids), AT_ONCE):
+            Delivery.objects.filter(pk__in=ids[start : start + AT_ONCE]).update(
                 status=Delivery.Status.CREATED, failures=0, next_attempt_at=now, updated_at=now
             )
         Subscription.objects.filter(pk__in={subscription for _, subscription in chosen}).update(

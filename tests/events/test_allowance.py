@@ -1,5 +1,6 @@
 """How much of one callback's trouble the others notice: nothing (CONTRACT §6, DESIGN promise 7)."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from events import allowance, delivery, outbox, retry
+from events import allowance, delivery, outbox, retry, turns
 from events.models import Delivery, Subscription
 from events.outbox import Outcome
 from tests import rows
@@ -24,8 +25,7 @@ def claimed(most: int = 100) -> list[int]:
     return [row.notification.instance_id or 0 for row in found]
 
 
-def test_a_long_backlog_of_one_subscription_holds_up_no_other(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "CANDIDATES", 10)
+def test_a_long_backlog_of_one_subscription_holds_up_no_other(user: User) -> None:
     first, second = rows.instance(user, "http://one.example/"), rows.instance(user, "http://two.example/")
     rows.record(first, rows.changes(700))
     rows.record(second, rows.changes(20))
@@ -50,8 +50,33 @@ def test_of_a_backlog_every_instance_gets_its_turn_and_what_is_new_does_not_wait
     assert max(found.count(row.pk) for row in (giant, *others)) <= 4
 
 
-def test_a_failing_subscription_with_a_backlog_holds_up_no_other(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "CANDIDATES", 10)
+@pytest.mark.parametrize(("looked_at", "looks"), [(3, 2), (4, 40), (500, 40)])
+def test_in_turn_of_many_subscriptions_none_is_forgotten(
+    user: User, monkeypatch: pytest.MonkeyPatch, looked_at: int, looks: int
+) -> None:
+    monkeypatch.setattr(turns, "SUBSCRIPTIONS", looked_at)
+    monkeypatch.setattr(turns, "LOOKS", looks)
+    monkeypatch.setattr(outbox, "_turn", turns.Turn())
+    instances = [rows.instance(user, f"http://{number}.example/") for number in range(11)]
+    for row in instances:
+        rows.record(row, rows.changes(30))
+    Subscription.objects.filter(instance=instances[3]).update(failing_since=timezone.now())
+    resting = Subscription.objects.filter(instance=instances[4])
+    resting.update(not_before=timezone.now() + timedelta(hours=1))
+    of_each = Counter(claimed(4) + claimed(4) + claimed(4))
+    assert sorted(of_each) == sorted({row.pk for row in instances} - {instances[4].pk}), "the first turn"
+    for _ in range(40):
+        of_each.update(claimed(4))
+    expected = {row.pk: 3 for row in instances} | {instances[3].pk: 1}
+    del expected[instances[4].pk]
+    assert of_each == expected
+    resting.update(not_before=None)
+    for _ in range(4):
+        of_each.update(claimed(4))
+    assert of_each[instances[4].pk] == 3
+
+
+def test_a_failing_subscription_with_a_backlog_holds_up_no_other(user: User) -> None:
     first, second = rows.instance(user, "http://one.example/"), rows.instance(user, "http://two.example/")
     Subscription.objects.filter(instance=first).update(failing_since=timezone.now())
     rows.record(first, rows.changes(500))
