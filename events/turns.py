@@ -20,9 +20,11 @@ NEWEST_SHARE = 4  # one in so many, where more are due than fit
 SUBSCRIPTIONS = 500  # looked at at once
 LOOKS = 40
 
-# From one subscription with something to be attempted to the next one, by the index; and whether it can be now.
+# From one subscription with something to be attempted to the next one; and whether it can be now. What they are ordered
+# by is what the index is ordered by: else a planner may think another one as good, which holds all that was ever sent.
 _NEXT = """SELECT subscription_id FROM events_delivery
-           WHERE next_attempt_at IS NOT NULL AND subscription_id > {after} ORDER BY subscription_id LIMIT 1"""
+           WHERE next_attempt_at IS NOT NULL AND subscription_id > {after}
+           ORDER BY subscription_id, next_attempt_at, id LIMIT 1"""
 _SUBSCRIPTIONS = f"""
     WITH RECURSIVE found (id, number) AS (
         SELECT ({_NEXT.format(after="%s")}), 1
@@ -34,7 +36,7 @@ _SUBSCRIPTIONS = f"""
                    WHERE asked.id = found.id AND (asked.not_before IS NULL OR asked.not_before <= %s))
            AND (SELECT next_attempt_at FROM events_delivery
                 WHERE subscription_id = found.id AND next_attempt_at IS NOT NULL
-                ORDER BY next_attempt_at LIMIT 1) <= %s
+                ORDER BY subscription_id, next_attempt_at, id LIMIT 1) <= %s
     FROM found WHERE id IS NOT NULL ORDER BY id"""  # noqa: S608
 _DUE = """SELECT id FROM events_delivery
           WHERE subscription_id = {wanted} AND next_attempt_at <= %s AND (lease_until IS NULL OR lease_until < %s)
