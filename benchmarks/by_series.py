@@ -84,7 +84,7 @@ def _insert(statements: list[str], instances: list[int], events: int, **more: st
         for statement in statements:
             cursor.execute(statement.format(**values, **more))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE" if on_sqlite else "VACUUM ANALYZE")
         if not on_sqlite:  # the sequences know nothing of ids that were given
             for model in MODELS:
                 table = model._meta.db_table

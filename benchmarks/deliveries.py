@@ -59,7 +59,7 @@ def slow_receivers(stage: Stage) -> list[Figure]:
     hosts = 50
     urls = [f"http://127.0.1.{number + 1}:{stage.receiver.port}/slow/100" for number in range(hosts)]
     waiting = stage.seed("instances", urls=urls)
-    count = 200 if stage.quick else 3000
+    count = (200 if stage.quick else 20_000) // stage.rounds
     ratios, rates = [], []
     for _ in range(stage.rounds):
         began = time.monotonic()

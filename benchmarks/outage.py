@@ -23,11 +23,13 @@ def outage(stage: Stage) -> list[Figure]:
     with another_hub(stage, "outage") as hub:
         healthy = hub.seed("instances", urls=[f"{hub.receiver.url}/keep"] * 5)
         contacts = 20 if stage.quick else 500
-        alone = poll_all(hub, healthy, contacts, 1)
+        poll_all(hub, healthy, contacts, 1)
+        alone = min(poll_all(hub, healthy, contacts, version) for version in (2, 3))
         before = pss_mib(hub.hub)
         down = [f"{hub.receiver.url}/down/{number}" for number in range(CALLBACKS)]
         instances = hub.seed("backlog", urls=down, deliveries=waiting)
-        beside = poll_all(hub, healthy, contacts, 2)
+        _latencies(hub, healthy, 1)  # what the hub had begun while the tables had no indexes is over then
+        beside = min(poll_all(hub, healthy, contacts, version) for version in (4, 5))
         arrived = _latencies(hub, healthy, seconds)
         memory, depth = pss_mib(hub.hub), _queue_depth(hub)
 
