@@ -7,7 +7,7 @@ for quotes in each value of its own, in Python.
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -50,6 +50,25 @@ def insert(
                     for row in rows
                 ],
             )
+
+
+def insert_one(model: type[models.Model], row: Row) -> int:
+    """Insert one row; its id. Defaults of the model do not count."""
+    with connection.cursor() as cursor:
+        adapt = _ADAPTERS if connection.vendor == "sqlite" else {}
+        sql, types = _insert_one(model, tuple(row))
+        values = [adapt.get(kind, _as_it_is)(value) for kind, value in zip(types, row.values(), strict=True)]
+        cursor.execute(sql, values)
+        return int(cursor.fetchone()[0])
+
+
+@cache
+def _insert_one(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, list[type[Field]]]:
+    """The statement, and the kinds of its columns."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    places = ", ".join("%s" for _ in names)
+    sql = f"INSERT INTO {model._meta.db_table} ({', '.join(names)}) VALUES ({places}) RETURNING id"  # noqa: S608
+    return sql, [type(fields[name]) for name in names]
 
 
 def new_ids(model: type[models.Model], count: int) -> list[int]:

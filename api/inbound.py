@@ -180,8 +180,8 @@ def _from_act_on(request: ApiRequest, instance: Instance, body: bytes, payload: 
 
 
 def _store(instance_ids: list[int], payload: str, meaning: webhooks.Meaning) -> HttpResponse:
-    events = inbound.store(instance_ids, payload, meaning, timezone.now())
-    return answer(TAKEN | {"events": [str(event.pk) for event in events]})
+    ids = inbound.store(instance_ids, payload, meaning, timezone.now())
+    return answer(TAKEN | {"events": [str(pk) for pk in ids]})
 
 
 @operation("The address to enter in Act-On's webhook settings; it is a secret", answer=AddressAnswer, needs=Role.ADMIN)
@@ -208,7 +208,7 @@ def _address_of(instance: Instance) -> AddressAnswer:
 @operation("Send a test event to the callback, marked as one", answer=dict[str, str], refuses=(404, 409))
 def send_test(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
     try:
-        event = inbound.store_test(find(request, instance_id), timezone.now())
+        event_id = inbound.store_test(find(request, instance_id), timezone.now())
     except inbound.TestRefused as error:
         raise ApiError(409, str(error)) from None
-    return answer({"eventId": str(event.pk)})
+    return answer({"eventId": str(event_id)})

@@ -74,8 +74,9 @@ class Search:
         if number <= COUNTED:
             return Count(number)
         if not self.form.is_filtered and Organization.objects.count() == 1:
-            span = Change.objects.aggregate(first=Min("pk"), last=Max("pk"))
-            return Count(_rounded(span["last"] - span["first"] + 1), "about")
+            # One after the other: SQLite reads the whole table for both at once.
+            first, last = (Change.objects.aggregate(pk=end("pk"))["pk"] for end in (Min, Max))
+            return Count(_rounded(last - first + 1), "about")
         return Count(COUNTED, "more than")
 
     def _near(self, before: int | None, after: int | None) -> QuerySet[Change]:

@@ -29,25 +29,28 @@ MOST_PROBLEM = 2000
 Key = tuple[int, str, str]  # instance, object type, object id
 
 
-def store(instance_ids: Iterable[int], payload: str, meaning: webhooks.Meaning, now: datetime) -> list[Event]:
-    """Keep what came, verbatim, as one NEW event of each instance; the workers are woken to do the rest.
+def store(instance_ids: Iterable[int], payload: str, meaning: webhooks.Meaning, now: datetime) -> list[int]:
+    """Keep what came, verbatim, as one NEW event of each instance; the workers are woken to do the rest. Their ids.
 
     Where there is more than one instance the caller's transaction makes it all or nothing.
     """
-    events = [
-        Event.objects.create(instance_id=each, object_type=meaning.object_type, event_date=now, provider_data=payload)
-        for each in instance_ids
-    ]
+    row = {
+        "object_type": meaning.object_type,
+        "status": str(EventStatus.NEW),
+        "event_date": now,
+        "provider_data": payload,
+    }
+    ids = [bulk.insert_one(Event, {"instance_id": each, **row}) for each in instance_ids]
     wake("events.tasks.arrange")
-    return events
+    return ids
 
 
 class TestRefused(Exception):
     """A test event would reach nobody; the message says why."""
 
 
-def store_test(instance: Instance, now: datetime) -> Event:
-    """Store an event that goes the way of every other one, marked as a test by its type and its payload.
+def store_test(instance: Instance, now: datetime) -> int:
+    """Store an event that goes the way of every other one, marked as a test by its type and its payload; its id.
 
     Raises TestRefused.
     """
@@ -60,8 +63,8 @@ def store_test(instance: Instance, now: datetime) -> Event:
         "text": "A test event of Acton Hub. Nothing changed in Act-On.",
     }
     text = json.dumps(payload)
-    (event,) = store([instance.pk], text, webhooks.meaning_of(text), now)
-    return event
+    (event_id,) = store([instance.pk], text, webhooks.meaning_of(text), now)
+    return event_id
 
 
 def arrange(now: datetime) -> int:

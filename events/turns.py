@@ -32,8 +32,7 @@ _SUBSCRIPTIONS = f"""
         SELECT ({_NEXT.format(after="found.id")}), number + 1 FROM found WHERE id IS NOT NULL AND number < %s
     )
     SELECT id,
-           EXISTS (SELECT 1 FROM events_subscription AS asked
-                   WHERE asked.id = found.id AND (asked.not_before IS NULL OR asked.not_before <= %s))
+           COALESCE((SELECT not_before FROM events_subscription AS asked WHERE asked.id = found.id), %s) <= %s
            AND (SELECT next_attempt_at FROM events_delivery
                 WHERE subscription_id = found.id AND next_attempt_at IS NOT NULL
                 ORDER BY subscription_id, next_attempt_at, id LIMIT 1) <= %s
@@ -99,7 +98,7 @@ class Turn:
 def _look(after: int, now: datetime) -> list[tuple[int, bool]]:
     """The next subscriptions with something to be attempted, now or later, and whether that can be now."""
     with connection.cursor() as cursor:
-        cursor.execute(_SUBSCRIPTIONS, [after, SUBSCRIPTIONS, _moment(now), _moment(now)])
+        cursor.execute(_SUBSCRIPTIONS, [after, SUBSCRIPTIONS, _moment(now), _moment(now), _moment(now)])
         return [(pk, bool(can_be)) for pk, can_be in cursor.fetchall()]
 
 

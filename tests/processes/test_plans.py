@@ -4,14 +4,11 @@ PLANS_ROWS=1000000 makes the tables as large as the goal says; what a plan is li
 """
 
 import os
-import re
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection, models
 from django.test import Client
 from django.utils import timezone
@@ -35,6 +32,7 @@ from instances.models import Instance
 from polling import claims, dispatch
 from polling.models import Poll, Poller
 from tests import rows
+from tests.plans import plans, scanned
 
 ROWS = int(os.environ.get("PLANS_ROWS", "10000"))
 FIRST = 10_000_000  # ids of copies begin here, where no sequence comes to
@@ -100,41 +98,12 @@ def large_tables(user: User) -> None:
         cursor.execute("ANALYZE")
 
 
-@contextmanager
-def plans() -> Iterator[dict[str, str]]:
-    """Statement → its plan, of every statement that runs in the block."""
-    found: dict[str, str] = {}
-
-    def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if sql.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE") and not many:
-            word = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
-            with closing(connection.connection.cursor()) as cursor:
-                text = sql if connection.vendor == "postgresql" else sql.replace("%s", "?")
-                cursor.execute(f"{word} {text}", params or ())
-                found[sql] = "\n".join(str(row[-1]) for row in cursor.fetchall())
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(explain):
-        yield found
-
-
 # What grows with time, and with the instances.
 GROWING = {
     model._meta.db_table
     for model in (Attempt, AuditEntry, Change, Delivery, Event, InboundCall, Notification, Poll, TrackedObject)
 }
 LARGE = GROWING | {model._meta.db_table for model in (Connection, Instance, Poller, Subscription)}
-PARTIAL = {
-    index.name for model in apps.get_models() for index in model._meta.indexes if index.condition is not None
-}  # fmt: skip
-
-
-def scanned(plan: str, tables: set[str]) -> set[str]:
-    """The tables that the plan reads from end to end, or by an index that holds all of their rows."""
-    if connection.vendor == "postgresql":
-        return tables & set(re.findall(r"Seq Scan on (\w+)", plan))
-    found = re.findall(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", plan, re.MULTILINE)
-    return tables & {table for table, index in found if index not in PARTIAL}
 
 
 @pytest.mark.django_db(databases="__all__")
