@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small numbers, to prove that it works")
     parser.add_argument("--rounds", type=int, default=0, help="how often each figure is measured (5; quick: 1)")
-    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--database", nargs="+", choices=DATABASES, default=list(DATABASES))
     options = parser.parse_args()
     for database in options.database:

@@ -8,7 +8,7 @@ from benchmarks.load import durations, packet
 from benchmarks.stage import Stage, another_hub
 
 SMALL, LARGE = 10_000, 2_000_000
-CALLS = 40
+CALLS = 25
 
 
 def event_log(stage: Stage) -> list[Figure]:

@@ -11,7 +11,7 @@ A_SECOND = 50
 
 def latency(stage: Stage) -> list[Figure]:
     waiting = stage.seed("instances", urls=[f"{stage.receiver.url}/keep"] * 10)
-    seconds = 1 if stage.quick else 6
+    seconds = 1 if stage.quick else 3
     halves, ninety_nines = [], []
     for _ in range(stage.rounds):
         stage.receiver.post("/forget")

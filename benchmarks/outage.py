@@ -19,7 +19,7 @@ DEPTH = "acton_hub_queue_depth "
 
 
 def outage(stage: Stage) -> list[Figure]:
-    waiting, seconds, sample = (QUICK_WAITING, 1, 500) if stage.quick else (WAITING, 10, 20_000)
+    waiting, seconds, sample = (QUICK_WAITING, 1, 500) if stage.quick else (WAITING, 5, 20_000)
     with another_hub(stage, "outage") as hub:
         healthy = hub.seed("instances", urls=[f"{hub.receiver.url}/keep"] * 5)
         contacts = 20 if stage.quick else 500

@@ -13,7 +13,7 @@ EVENTS = 200
 
 def against(stage: Stage, real: tuple[str, bytes], bare: tuple[str, bytes]) -> tuple[list[float], float]:
     """The ratios of the calls a second, and the median of the real ones."""
-    seconds = 0.5 if stage.quick else 3.0
+    seconds = 0.5 if stage.quick else 1.5
     ratios, rates = [], []
     for _ in range(stage.rounds):
         floor = calls_a_second(*bare, seconds)

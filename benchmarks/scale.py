@@ -10,7 +10,7 @@ from benchmarks.stage import Stage, another_hub
 PROCESSES, FEWEST = (2, 4, 8), (1, 2)
 INSTANCES = 60
 A_PROCESS = 40  # four lanes to a host, each answered after 100 ms
-SECONDS = 8
+SECONDS = 5
 RAMP_S = 1.0  # at both ends not every process is at work
 
 

@@ -24,6 +24,7 @@ from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
+from acton_hub import bulk  # noqa: E402
 from acton_hub.encryption import lookup_hash  # noqa: E402
 from acton_hub.queue import wake  # noqa: E402
 from benchmarks import by_series  # noqa: E402
@@ -134,37 +135,32 @@ def waiting(instances: list[int], count: int, bodies: str = "", due: bool = True
     sources = {pk: notification_body.source_of(row, "contacts") for pk, row in known.items()}
     raws = {pk: notification_body.raw(source, some) for pk, source in sources.items()}
     with transaction.atomic():
-        events = Event.objects.bulk_create(
+        ids = bulk.new_ids(Event, count)
+        values = {"object_type": "contacts", "status": str(EventStatus.DISPATCHED), "event_date": now}
+        bulk.insert(
+            Event,
             [
-                Event(
-                    instance=row, object_type="contacts", status=EventStatus.DISPATCHED, event_date=now,
-                    provider_data=raws[row.pk],
-                )
-                for row in rows
+                {"id": pk, "instance_id": row.pk, **values, "provider_data": raws[row.pk]}
+                for pk, row in zip(ids, rows, strict=True)
             ],
-            batch_size=BATCH,
-        )  # fmt: skip
+        )
         notifications = Notification.objects.bulk_create(
             [
                 Notification(
-                    organization_id=row.organization_id, instance=row, event=event, topic=notification_body.TOPIC,
-                    body_tail=notification_body.tail(sources[row.pk], event.pk, raws[row.pk], some, now),
+                    organization_id=row.organization_id, instance=row, event_id=event, topic=notification_body.TOPIC,
+                    body_tail=notification_body.tail(sources[row.pk], event, raws[row.pk], some, now),
                     created_at=now,
                 )
-                for row, event in zip(rows, events, strict=True)
+                for row, event in zip(rows, ids, strict=True)
             ],
             batch_size=BATCH,
         )  # fmt: skip
-        Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    notification=notification, subscription=row.subscription, next_attempt_at=now if due else None,
-                    created_at=now, updated_at=now,
-                )
-                for row, notification in zip(rows, notifications, strict=True)
-            ],
-            batch_size=BATCH,
-        )  # fmt: skip
+        told = [(notification.pk, row.subscription.pk) for row, notification in zip(rows, notifications, strict=True)]
+        values = {
+            "status": str(Delivery.Status.CREATED), "failures": 0, "attempts_made": 0, "lease_holder": "",
+            "next_attempt_at": now if due else None, "last_error": "", "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        bulk.insert(Delivery, [{"notification_id": pk, "subscription_id": to, **values} for pk, to in told])
         wake("events.tasks.deliver")
     if bodies:
         with open(bodies, "wb") as file:
