@@ -36,7 +36,7 @@ test-fuzz: install-dev ## Throw 100,000 inputs at parsers, endpoints and pages, 
 test-fast: install-dev ## Run the tests that need no running hub and no browser.
 	@$(BIN)/python -m pytest -q --ignore=tests/processes --ignore=tests/end_to_end --ignore=tests/browser --ignore=tests/chaos
 
-bench: install-dev ## Measure the running hub against floors, on SQLite and on PostgreSQL with Redis (10 minutes; BENCH=--quick: one).
+bench: install-dev ## Measure the running hub against floors, on SQLite and on PostgreSQL with Redis (six minutes a database; BENCH=--quick: one).
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 screenshots: install-dev browser ## Take a picture of every page, wide and narrow, light and dark, into screenshots/.

@@ -84,9 +84,9 @@ def _insert(statements: list[str], instances: list[int], events: int, **more: st
         for statement in statements:
             cursor.execute(statement.format(**values, **more))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE" if on_sqlite else "VACUUM ANALYZE")
-        if not on_sqlite:  # the sequences know nothing of ids that were given
-            for model in MODELS:
+        if not on_sqlite:  # which does this by itself, later; nobody does it on SQLite
+            cursor.execute("VACUUM ANALYZE")
+            for model in MODELS:  # the sequences know nothing of ids that were given
                 table = model._meta.db_table
                 cursor.execute(
                     f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) + 1 FROM {table}))"  # noqa: S608

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count
-
 from events.models import Delivery, Subscription
 
 MOST_A_SUBSCRIPTION = 50  # leased at once, so that a callback that hangs holds up few
@@ -22,6 +20,7 @@ class Allowance:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._subscriptions: dict[int, Subscription] = {}
+        self._leased_before: Counter[int] | None = None
         self._leased: Counter[int] = Counter()
         self._leased_of_host: Counter[str] = Counter()
 
@@ -30,15 +29,20 @@ class Allowance:
         wanted = set(subscription_ids) - self._subscriptions.keys()
         if not wanted:
             return
-        leased = Delivery.objects.filter(lease_until__gte=self._now).order_by()
+        if self._leased_before is None:
+            # All that are leased, which are few, and counted here: of some subscriptions alone, or counted there, a
+            # database without statistics reads all that was ever sent to them.
+            leased = Delivery.objects.filter(lease_until__gte=self._now).order_by()
+            self._leased_before = Counter(leased.values_list("subscription_id", flat=True))
         found = Subscription.objects.filter(pk__in=wanted).only("host", "timed_out", "failing_since", "not_before")
         self._subscriptions.update({row.pk: row for row in found})
-        self._leased.update(
-            dict(leased.filter(subscription__in=wanted).values_list("subscription").annotate(Count("pk")))
-        )
+        self._leased.update({pk: self._leased_before[pk] for pk in wanted})
         hosts = {row.host for row in self._subscriptions.values() if row.timed_out} - self._leased_of_host.keys()
-        of_hosts = leased.filter(subscription__host__in=hosts).values_list("subscription__host").annotate(Count("pk"))
-        self._leased_of_host.update(dict.fromkeys(hosts, 0) | dict(of_hosts))
+        self._leased_of_host.update(dict.fromkeys(hosts, 0))
+        if hosts:
+            there = Subscription.objects.filter(pk__in=list(self._leased_before), host__in=hosts)
+            for pk, host in there.values_list("pk", "host"):
+                self._leased_of_host[host] += self._leased_before[pk]
 
     def is_left(self, subscription_id: int) -> bool:
         """Whether one more may be taken."""

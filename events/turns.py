@@ -20,24 +20,26 @@ NEWEST_SHARE = 4  # one in so many, where more are due than fit
 SUBSCRIPTIONS = 500  # looked at at once
 LOOKS = 40
 
-# From one subscription with something to be attempted to the next one; and whether it can be now. What they are ordered
-# by is what the index is ordered by: else a planner may think another one as good, which holds all that was ever sent.
-_NEXT = """SELECT subscription_id FROM events_delivery
+# SQLite is told the index: without statistics it takes one that holds all that was ever sent. PostgreSQL cannot be
+# told, so what is ordered by is what the index is ordered by.
+_DELIVERIES = {"sqlite": "events_delivery INDEXED BY delivery_due_in_turn", "postgresql": "events_delivery"}
+# From one subscription with something to be attempted to the next one; and whether it can be now.
+_NEXT = """SELECT subscription_id FROM {deliveries}
            WHERE next_attempt_at IS NOT NULL AND subscription_id > {after}
            ORDER BY subscription_id, next_attempt_at, id LIMIT 1"""
-_SUBSCRIPTIONS = f"""
+_SUBSCRIPTIONS = """
     WITH RECURSIVE found (id, number) AS (
-        SELECT ({_NEXT.format(after="%s")}), 1
+        SELECT ({first}), 1
         UNION ALL
-        SELECT ({_NEXT.format(after="found.id")}), number + 1 FROM found WHERE id IS NOT NULL AND number < %s
+        SELECT ({next}), number + 1 FROM found WHERE id IS NOT NULL AND number < %s
     )
     SELECT id,
            COALESCE((SELECT not_before FROM events_subscription AS asked WHERE asked.id = found.id), %s) <= %s
-           AND (SELECT next_attempt_at FROM events_delivery
+           AND (SELECT next_attempt_at FROM {deliveries}
                 WHERE subscription_id = found.id AND next_attempt_at IS NOT NULL
                 ORDER BY subscription_id, next_attempt_at, id LIMIT 1) <= %s
-    FROM found WHERE id IS NOT NULL ORDER BY id"""  # noqa: S608
-_DUE = """SELECT id FROM events_delivery
+    FROM found WHERE id IS NOT NULL ORDER BY id"""
+_DUE = """SELECT id FROM {deliveries}
           WHERE subscription_id = {wanted} AND next_attempt_at <= %s AND (lease_until IS NULL OR lease_until < %s)
           AND NOT {taken} ORDER BY next_attempt_at {direction}, id {direction} LIMIT %s"""
 # `_DUE` for each of some subscriptions.
@@ -97,8 +99,11 @@ class Turn:
 
 def _look(after: int, now: datetime) -> list[tuple[int, bool]]:
     """The next subscriptions with something to be attempted, now or later, and whether that can be now."""
+    deliveries = _DELIVERIES[connection.vendor]
+    first, following = (_NEXT.format(deliveries=deliveries, after=after) for after in ("%s", "found.id"))
     with connection.cursor() as cursor:
-        cursor.execute(_SUBSCRIPTIONS, [after, SUBSCRIPTIONS, _moment(now), _moment(now), _moment(now)])
+        sql = _SUBSCRIPTIONS.format(deliveries=deliveries, first=first, next=following)
+        cursor.execute(sql, [after, SUBSCRIPTIONS, _moment(now), _moment(now), _moment(now)])
         return [(pk, bool(can_be)) for pk, can_be in cursor.fetchall()]
 
 
@@ -122,7 +127,7 @@ def _due(subscriptions: list[int], each: int, now: datetime, taken: list[int], d
     """Ids of up to so many due deliveries of each subscription, with its own, subscription by subscription."""
     lists: list[Any] = [subscriptions, taken]
     wanted, free = map(json.dumps, lists) if connection.vendor == "sqlite" else lists
-    due = _DUE.format(direction=direction, **_NAMES[connection.vendor])
+    due = _DUE.format(deliveries=_DELIVERIES[connection.vendor], direction=direction, **_NAMES[connection.vendor])
     with connection.cursor() as cursor:
         cursor.execute(_OF_EACH[connection.vendor].format(due=due), [wanted, _moment(now), _moment(now), free, each])
         return list(cursor.fetchall())
