@@ -16,7 +16,7 @@ from elements.acton import connections
 from elements.acton.exceptions import ActOnError
 from events import delivery, outbox
 from events.changes import NewChange
-from events.models import Attempt, Change, Delivery, Event, Notification, TrackedObject
+from events.models import Attempt, Change, Delivery, Event, Notification, Subscription, TrackedObject
 from tests import rows
 from tests.conftest import authorization
 from tests.receiver import Receiver
@@ -158,6 +158,7 @@ def test_deliveries_that_fail_and_that_are_accepted_are_told_with_their_ids(
     with caplog.at_level(logging.INFO):
         delivery.deliver_batch("test", 10)
         Delivery.objects.update(next_attempt_at=timezone.now())
+        Subscription.objects.update(not_before=None)
         delivery.deliver_batch("test", 10)
     made = Delivery.objects.get()
     ids = f"delivery={made.pk} notification={made.notification_id} instance={row.pk}"

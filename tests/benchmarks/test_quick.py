@@ -10,9 +10,9 @@ from tests.running import CHECKOUT
 
 @pytest.mark.timeout(600)
 def test_the_benchmarks_run_and_tell_every_figure() -> None:
-    """All rows on SQLite; on PostgreSQL those that make hubs, store and send. No timing is looked at."""
+    """On SQLite all but one, on PostgreSQL that one and those that store and send. No timing is looked at."""
     url = os.environ.get("DATABASE_URL", "")
-    database, env, names = "sqlite", dict(os.environ), list(ROWS)
+    database, env, names = "sqlite", dict(os.environ), [name for name in ROWS if name != "scale"]
     if url.startswith("postgres"):
         database, names = "postgresql", ["sustained", "polling", "scale"]
         env |= {"TEST_DATABASE_URL": url, "TEST_REDIS_URL": os.environ["REDIS_URL"]}
