@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import connection, models
+from django.db.transaction import TransactionManagementError
 
 Field: TypeAlias = "models.Field[Any, Any]"
 Row = dict[str, Any]  # names of attributes, `poller_id`, with their values; the same names in the same order in each
@@ -40,35 +41,18 @@ def insert(
         sql += f" ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {settings}"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(sql, [json.dumps(rows, default=str)])  # moments and UUIDs
+            cursor.execute(sql, [json.dumps(rows, default=_as_text)])
         else:
-            adapt = [_ADAPTERS.get(type(fields[name]), _as_it_is) for name in rows[0]]
-            cursor.executemany(
-                sql,
-                [
-                    [value if do is _as_it_is else do(value) for do, value in zip(adapt, row.values(), strict=True)]
-                    for row in rows
-                ],
-            )
+            cursor.executemany(sql, [_adapted(model, row) for row in rows])
 
 
 def insert_one(model: type[models.Model], row: Row) -> int:
     """Insert one row; its id. Defaults of the model do not count."""
+    names, places = ", ".join(row), ", ".join("%s" for _ in row)
+    sql = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places}) RETURNING id"  # noqa: S608
     with connection.cursor() as cursor:
-        adapt = _ADAPTERS if connection.vendor == "sqlite" else {}
-        sql, types = _insert_one(model, tuple(row))
-        values = [adapt.get(kind, _as_it_is)(value) for kind, value in zip(types, row.values(), strict=True)]
-        cursor.execute(sql, values)
+        cursor.execute(sql, list(row.values()) if connection.vendor == "postgresql" else _adapted(model, row))
         return int(cursor.fetchone()[0])
-
-
-@cache
-def _insert_one(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, list[type[Field]]]:
-    """The statement, and the kinds of its columns."""
-    fields = {field.attname: field for field in model._meta.concrete_fields}
-    places = ", ".join("%s" for _ in names)
-    sql = f"INSERT INTO {model._meta.db_table} ({', '.join(names)}) VALUES ({places}) RETURNING id"  # noqa: S608
-    return sql, [type(fields[name]) for name in names]
 
 
 def new_ids(model: type[models.Model], count: int) -> list[int]:
@@ -76,6 +60,8 @@ def new_ids(model: type[models.Model], count: int) -> list[int]:
 
     SQLite knows the last id that it gave (AUTOINCREMENT), and this transaction is the only one that writes.
     """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("Ids are only kept for rows of the same transaction.")
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -91,8 +77,23 @@ def _type(field: Field) -> str:
     return str(field.db_type(connection)).partition("(")[0]
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _as_text(value: Any) -> str:
+    """What JSON has no kind of its own for. Raises TypeError for what no column here holds."""
+    if isinstance(value, datetime | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored in bulk")
+
+
+def _adapted(model: type[models.Model], row: Row) -> list[Any]:
+    """The row's values as SQLite takes them."""
+    adapters = _adapters(model, tuple(row))
+    return [adapt(value) if adapt else value for adapt, value in zip(adapters, row.values(), strict=True)]
+
+
+@cache
+def _adapters(model: type[models.Model], names: tuple[str, ...]) -> list[Callable[[Any], Any] | None]:
+    kinds = {field.attname: type(field) for field in model._meta.concrete_fields}
+    return [_BY_KIND.get(kinds[name]) for name in names]
 
 
 @lru_cache(maxsize=64)  # many rows of a statement have the same
@@ -104,4 +105,4 @@ def _hex(value: UUID) -> str:
     return value.hex
 
 
-_ADAPTERS: dict[type[Field], Callable[[Any], Any]] = {models.DateTimeField: _moment, models.UUIDField: _hex}
+_BY_KIND: dict[type[Field], Callable[[Any], Any]] = {models.DateTimeField: _moment, models.UUIDField: _hex}

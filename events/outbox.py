@@ -195,11 +195,11 @@ def _mark_subscriptions(accepted: list[Delivery], refused: list[Delivery], now: 
     fails = {delivery.subscription_id for delivery in refused} - works
     given_up = {delivery.subscription_id for delivery in refused if delivery.status == Delivery.Status.QUEUED} - works
     Subscription.objects.filter(pk__in=works, failing_since__isnull=False).update(failing_since=None, not_before=None)
-    for row in Subscription.objects.filter(pk__in=fails):
-        since = row.failing_since or now
-        rests_until = now + retry.rest_after(now - since)
-        not_before = max(row.not_before or now, rests_until)
-        Subscription.objects.filter(pk=row.pk).update(failing_since=since, not_before=not_before)
+    failing = list(Subscription.objects.filter(pk__in=fails).only("failing_since", "not_before"))
+    for row in failing:
+        row.failing_since = row.failing_since or now
+        row.not_before = max(row.not_before or now, now + retry.rest_after(now - row.failing_since))
+    Subscription.objects.bulk_update(failing, ["failing_since", "not_before"])
     if given_up:
         Subscription.objects.filter(pk__in=given_up).update(active=False)
         Delivery.objects.filter(subscription__in=given_up, next_attempt_at__isnull=False).update(

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from accounts.models import User
@@ -75,6 +76,12 @@ def test_a_notification_made_in_bulk_is_like_any_other(user: User) -> None:
         assert (delivery.failures, delivery.attempts_made, delivery.lease_holder, delivery.last_error) == (
             blank.failures, blank.attempts_made, blank.lease_holder, blank.last_error,
         )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ids_are_taken_inside_a_transaction_alone() -> None:
+    with pytest.raises(TransactionManagementError):
+        bulk.new_ids(Event, 1)
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no lengths")
