@@ -1,20 +1,23 @@
-"""The one error envelope (CONTRACT §1), and what Django itself refuses: 400, 403, 404, 500, CSRF."""
+"""The one error envelope (CONTRACT §1), and what Django itself refuses: 400, 403, 404, 500, CSRF; a database away."""
 
 import logging
 import sys
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from acton_hub import masking
 
 logger = logging.getLogger(__name__)
+DATABASE_AWAY = (OperationalError, InterfaceError)  # or locked, or its disk is full
 HEADINGS = {
     400: "This cannot be read",
     403: "Not allowed",
     404: "Nothing is here",
     429: "Too many tries",
     500: "The hub failed",
+    503: "The database does not answer",
 }
 PAGES = ("/console", "/oauth", "/sandbox", "/static")
 
@@ -71,9 +74,20 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     # Called while the exception is handled: its traceback goes into the log, under the id that the answer names.
+    error = sys.exc_info()[1]
+    if isinstance(error, DATABASE_AWAY):
+        return database_away(request, error)
     line = "failed request_id=%s method=%s path=%s"
     logger.error(line, request_id_of(request), request.method, masking.in_path(request), exc_info=sys.exc_info())
     return _answer(request, 500, "The hub failed to answer. The log names this request's id.")
+
+
+def database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """503 for one of DATABASE_AWAY: nothing is wrong with the request, and it may be sent again."""
+    logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
+    response = _answer(request, 503, "The database does not answer now; try again.")
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: object) -> HttpResponse:

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 
 from acton_hub import tallies
 
 logger = logging.getLogger(__name__)
-WRITTEN_EVERY_S = 5.0
 BASE = "elements/api-v2/"  # the platform's base path, under which everything is served once more
 
 _lock = threading.Lock()
@@ -59,15 +58,3 @@ def write() -> None:
         logger.warning("request times not stored error=%s", str(error).strip())
         with _lock:
             _gathered.update(taken)
-
-
-def _write_for_ever() -> None:
-    while True:
-        time.sleep(WRITTEN_EVERY_S)
-        write()
-        close_old_connections()
-
-
-def begin_writing() -> None:
-    """From now on a thread writes down what this process gathers; to be called once it has forked."""
-    threading.Thread(target=_write_for_ever, name="request times", daemon=True).start()

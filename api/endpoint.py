@@ -1,7 +1,6 @@
 """The one view that turns operations into answers, and what they refuse into the error envelope (CONTRACT §1)."""
 
 import json
-import logging
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,6 @@ from typing import Any, Protocol, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
@@ -18,13 +16,12 @@ from pydantic import BaseModel, ValidationError
 
 from accounts import audit
 from acton_hub import incoming, masking
-from acton_hub.errors import envelope, request_id_of
+from acton_hub.errors import DATABASE_AWAY, database_away, envelope
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled
 from instances.configuration import ConfigurationError
 
-logger = logging.getLogger(__name__)
 LARGEST_ID = 2**63 - 1
 # What clients send with JSON although it is something else: curl -d, and nothing at all.
 READ_AS_JSON = ("", "text/plain", "application/x-www-form-urlencoded")
@@ -96,9 +93,8 @@ def _answered(request: HttpRequest, operations: Mapping[str, Operation], capture
         return envelope(request, 400, str(error))
     except ActOnError as error:
         return _of_acton(request, error)
-    except (OperationalError, InterfaceError) as error:  # locked, away, or its disk is full
-        logger.error("database away request_id=%s error=%r", request_id_of(request), " ".join(str(error).split()))
-        return _with_retry_after(envelope(request, 503, "The database does not answer now; try again."), 5)
+    except DATABASE_AWAY as error:
+        return database_away(request, error)
     if method != "GET" and not operations[method].public:
         caller, target = cast(ApiRequest, request).caller, masking.in_path(request)
         audit.record(operations[method].summary, user=caller, target=target, request=request)

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from acton_hub import bulk, tallies
+from acton_hub.errors import DATABASE_AWAY
 from acton_hub.queue import wake
 from events import notification_body, recording, webhooks
 from events.changes import NewChange
@@ -76,7 +77,7 @@ def arrange(now: datetime) -> int:
     ids = list(Event.objects.to_be_arranged(now).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     try:
         return _arrange(ids, now)
-    except (OperationalError, InterfaceError):
+    except DATABASE_AWAY:
         raise
     except Exception:
         logger.exception("events from outside failed, one by one now first=%s last=%s", ids[0], ids[-1])
@@ -88,7 +89,7 @@ def arrange(now: datetime) -> int:
 def _arrange_alone(pk: int, now: datetime) -> None:
     try:
         _arrange([pk], now)
-    except (OperationalError, InterfaceError):
+    except DATABASE_AWAY:
         raise
     except Exception as defect:
         logger.exception("event from outside set aside event=%s", pk)

@@ -4,11 +4,15 @@ import logging
 import os
 import signal
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import close_old_connections
 from gunicorn.app.base import BaseApplication
 
+from accounts import audit
 from acton_hub import queue, request_times
 from acton_hub.kernel import die_with_parent, name_process
 from processes import preloading
@@ -20,6 +24,7 @@ logger = logging.getLogger(__name__)
 THREADS = 32
 BACKLOG = 512  # connections that wait while all threads are busy, or while the server is started again
 GRACE_S = 6  # for requests in hand, once asked to stop
+WRITTEN_EVERY_S = 5.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,11 +85,24 @@ def _begin_serving(arbiter: Any, worker: Any) -> None:
     die_with_parent(worker.ppid)
     name_process("hub-web-serving")
     queue.gather_wake_ups()
-    request_times.begin_writing()
+    threading.Thread(target=_write_for_ever, name="writes what requests left", daemon=True).start()
 
 
 def _end_serving(arbiter: Any, worker: Any) -> None:
+    _write_down()
+
+
+def _write_for_ever() -> None:
+    while True:
+        time.sleep(WRITTEN_EVERY_S)
+        _write_down()
+        close_old_connections()
+
+
+def _write_down() -> None:
+    """What requests left in memory: their times, and what the audit log could not take at once."""
     request_times.write()
+    audit.write_waiting()
 
 
 def serve(descriptor: int) -> None:

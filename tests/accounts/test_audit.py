@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
+from django.db import OperationalError, connection, transaction
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts import audit, bootstrap
@@ -29,6 +30,62 @@ def test_a_change_by_the_api_is_noted_and_a_look_is_not(api: Client, user: User)
     ((who, action, target, address),) = entries()
     assert (who, target, address) == (user.email, path, "127.0.0.1")
     assert "Disable" in action
+
+
+def no_room(execute: Any, sql: str, *rest: Any) -> Any:
+    """A database whose last room went to what was done: for the entry that tells of it there is none."""
+    if sql.startswith("INSERT") and AuditEntry._meta.db_table in sql:
+        raise OperationalError("database or disk is full")
+    return execute(sql, *rest)
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+def test_what_was_done_is_told_though_the_log_has_no_room_and_its_entry_waits(api: Client, user: User) -> None:
+    instance = rows.instance(user)
+    with connection.execute_wrapper(no_room):
+        assert api.delete(f"/instances/{instance.pk}/enabled").status_code == 200
+        assert api.put(f"/instances/{instance.pk}/enabled").status_code == 200
+        audit.write_waiting()
+    assert entries() == []
+    audit.write_waiting()
+    audit.write_waiting()
+    assert [action for _, action, _, _ in entries()] == ["Disable an instance: it is not polled", "Enable an instance"]
+    assert [at for (at,) in AuditEntry.objects.order_by("pk").values_list("at")] == sorted(
+        AuditEntry.objects.values_list("at", flat=True)
+    )
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+def test_an_entry_that_waited_outlives_its_user_and_goes_with_its_organization(api: Client, user: User) -> None:
+    other = bootstrap.create_organization("Other", "stranger@example.com")[1]
+    instance = rows.instance(user)
+    with connection.execute_wrapper(no_room):
+        audit.record("of a gone organization", user=other, request=RequestFactory().get("/"))
+        assert api.delete(f"/instances/{instance.pk}/enabled").status_code == 200
+    other.delete()
+    other.organization.delete()
+    instance.delete()
+    user.delete()
+    audit.write_waiting()
+    assert [(who, action) for who, action, _, _ in entries()] == [
+        ("engineer@example.com", "Disable an instance: it is not polled")
+    ]
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+def test_not_without_end_and_not_without_a_request(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MOST_WAITING", 1)
+    request = RequestFactory().get("/")
+    with connection.execute_wrapper(no_room):
+        with pytest.raises(OperationalError):
+            audit.record("by the command line", user=user)
+        audit.record("the first", user=user, request=request)
+        with pytest.raises(OperationalError):
+            audit.record("the second", user=user, request=request)
+        with transaction.atomic(), pytest.raises(OperationalError):
+            audit.record("undone with its transaction", user=user, request=request)
+    audit.write_waiting()
+    assert [action for _, action, _, _ in entries()] == ["the first"]
 
 
 def test_log_ins_are_noted_and_what_was_typed_is_not(client: Client, user: User) -> None:

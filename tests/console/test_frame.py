@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 
 from accounts.models import User
@@ -49,7 +50,7 @@ def test_an_unknown_page_is_an_error_page(client: Client) -> None:
     assert response.headers["Elements-Request-Id"] in text
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 500])
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_the_error_page_needs_no_database(status: int, settings: Any) -> None:
     # No `db` fixture here: a query would fail the test.
     request = RequestFactory().get("/console/events")
@@ -59,11 +60,24 @@ def test_the_error_page_needs_no_database(status: int, settings: Any) -> None:
     }
     if status == 500:
         response = errors.server_error(request)
+    elif status == 503:
+        response = errors.database_away(request, OperationalError("the disk is full"))
     else:
         answer = {400: errors.bad_request, 403: errors.permission_denied, 404: errors.not_found}[status]
         response = answer(request, ValueError("x"))
     assert response.status_code == status
     assert f'<p class="crumbs">{status}</p>' in response.content.decode()
+
+
+def test_a_page_says_that_the_database_is_away(browser: Client) -> None:
+    def refuse(*args: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    browser.raise_request_exception = False  # the page, as a web server sends it
+    with connection.execute_wrapper(refuse):
+        response = browser.get("/console/instances")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "The database does not answer now; try again." in response.content.decode()
 
 
 def test_moments_are_shown_in_utc() -> None:
