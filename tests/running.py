@@ -12,13 +12,14 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psycopg
 from redis import Redis
 
+from tests import migrated
 from tests.servers import database_on, redis_database_on
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -62,6 +63,7 @@ class RunningHub:
     """
 
     settings = "acton_hub.settings_local"
+    from_nothing = False  # True: with its first start's migrations; else its tables are there already, and empty
 
     def __init__(self, folder: Path, **env: str | None) -> None:
         self.folder = folder
@@ -93,11 +95,16 @@ class RunningHub:
         return self
 
     def _take_databases(self) -> None:
-        for name, taken_on in (("DATABASE_URL", database_on), ("REDIS_URL", redis_database_on)):
+        if not (self.from_nothing or (self.folder.exists() and any(self.folder.iterdir()))):
+            migrated.copy_to(self.folder)
+        for name, taken_on in (("DATABASE_URL", self._database_on), ("REDIS_URL", redis_database_on)):
             server = os.environ.get(name, "")
             if name in self._on_servers and server and not server.startswith("sqlite"):
                 self.env[name] = self._of_its_own.enter_context(taken_on(server))
         self._on_servers = set()
+
+    def _database_on(self, server: str) -> AbstractContextManager[str]:
+        return database_on(server, template="" if self.from_nothing else migrated.database(server))
 
     def start(self) -> Self:
         """Start it, and wait until it says that it is healthy; from then on it replaces what dies."""

@@ -73,11 +73,15 @@ def redis() -> Iterator[str]:
 
 
 @contextmanager
-def database_on(server: str) -> Iterator[str]:
-    """The URL of a new database on that PostgreSQL server, dropped at the end whoever is still connected."""
+def database_on(server: str, template: str = "") -> Iterator[str]:
+    """The URL of a new database on that PostgreSQL server, dropped at the end whoever is still connected.
+
+    It is empty, or a copy of the database whose URL is `template`, to which nobody may be connected.
+    """
     name = sql.Identifier(f"hub_{uuid.uuid4().hex}")
+    copied = sql.Identifier(urlsplit(template).path.removeprefix("/") or "template1")
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, copied))
     try:
         yield urlsplit(server)._replace(path=f"/{name.as_string()}".replace('"', "")).geturl()
     finally:

@@ -14,6 +14,11 @@ from tests.running import RunningHub, wait_until
 NewHub = Callable[..., RunningHub]
 
 
+@pytest.fixture(autouse=True)
+def from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunningHub, "from_nothing", True)
+
+
 def ended(hub: RunningHub) -> str:
     """What a hub that cannot start has printed, once it has ended."""
     hub.spawn()
