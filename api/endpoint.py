@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
@@ -20,6 +21,7 @@ from acton_hub.errors import DATABASE_AWAY, database_away, envelope
 from api.authorization import ApiRequest, Unauthenticated, authorize
 from api.operations import JSON, Operation
 from elements.acton.exceptions import ActOnError, NeedsAuthentication, Refused, Throttled
+from instances.actions import is_gone
 from instances.configuration import ConfigurationError
 
 LARGEST_ID = 2**63 - 1
@@ -95,6 +97,11 @@ def _answered(request: HttpRequest, operations: Mapping[str, Operation], capture
         return _of_acton(request, error)
     except DATABASE_AWAY as error:
         return database_away(request, error)
+    except DatabaseError:
+        instance = getattr(request, "instance", None)
+        if not is_gone(captured.get("instance_id") or (instance.pk if instance else None)):
+            raise
+        return envelope(request, 404, "The instance was deleted meanwhile.")
     if method != "GET" and not operations[method].public:
         caller, target = cast(ApiRequest, request).caller, masking.in_path(request)
         audit.record(operations[method].summary, user=caller, target=target, request=request)

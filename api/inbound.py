@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from pydantic import Field
@@ -85,8 +85,11 @@ def _taken(request: ApiRequest, query: InboundQuery, instance_id: int | None, bo
         return _from_act_on(request, _at_secret_address(instance_id, query.key), body, payload)
     instance_ids = _named(request, instance_id, payload)
     _may_call(request, instance_ids, body)
-    with transaction.atomic() if len(instance_ids) > 1 else nullcontext():
-        return _store(instance_ids, payload, webhooks.meaning_of(payload))
+    try:
+        with transaction.atomic() if len(instance_ids) > 1 else nullcontext():
+            return _store(instance_ids, payload, webhooks.meaning_of(payload))
+    except IntegrityError:  # one was deleted since it was looked up
+        raise ApiError(404, NOT_FOR_ANY) from None
 
 
 def _is_our_own(request: ApiRequest) -> bool:

@@ -9,14 +9,17 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 
 from accounts import audit
 from accounts.models import Role, User
+from acton_hub.errors import DATABASE_AWAY
 from events.models import Change
+from instances.actions import is_gone
 from instances.models import Instance, InstanceQuerySet
 
 P = ParamSpec("P")
@@ -45,7 +48,14 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
             asked = cast(PageRequest, request)
             if not asked.user.may(needed):
                 raise PermissionDenied(f"This needs the role {needed}; yours is {asked.user.role}.")
-            response = view(asked, *args, **kwargs)
+            try:
+                response = view(asked, *args, **kwargs)
+            except DATABASE_AWAY:
+                raise
+            except DatabaseError:
+                if not is_gone(cast(int | None, kwargs.get("instance_id"))):
+                    raise
+                raise Http404 from None
             target = getattr(asked, "audit_target", request.path)
             if request.method == "POST" and response.status_code < 400 and target is not None:
                 action = view.__name__.replace("_", " ")

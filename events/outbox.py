@@ -94,6 +94,7 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         held = set(
             Delivery.objects.select_for_update()
             .filter(pk__in=[outcome.delivery_id for outcome in outcomes], lease_holder=batch.holder)
+            .order_by("pk")  # as retention.hold does
             .values_list("pk", flat=True)
         )
         settled = [(by_id[outcome.delivery_id], outcome) for outcome in outcomes if outcome.delivery_id in held]

@@ -17,3 +17,8 @@ def set_enabled(instance: Instance, enabled: bool) -> None:
     """Disable or enable. A disabled instance is not polled; enabling resumes the old position (CONTRACT §3)."""
     instance.disabled = not enabled
     instance.save(update_fields=["disabled"])
+
+
+def is_gone(instance_id: int | None) -> bool:
+    """Whether it was deleted: after a statement that failed, since its instance had been looked up before."""
+    return instance_id is not None and not Instance.objects.filter(pk=instance_id).exists()

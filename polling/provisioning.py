@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from acton_hub.deadlocks import again_after_deadlock
 from acton_hub.queue import wake
 from elements.acton import connections
 from elements.acton.default_poller import DEFAULT
 from elements.models import Connection
-from events.models import Subscription
+from events import retention
+from events.models import Delivery, Subscription
 from instances import configuration as instance_configuration
+from instances.actions import set_enabled
 from instances.configuration import Configuration, ConfigurationError
 from instances.models import Instance
 from polling import configuration as poller_configuration
@@ -22,6 +26,7 @@ from polling.models import Poll, Poller, Position
 
 DEFAULT_MINUTES = 15
 BOTH_KEYS_SIGN = timedelta(hours=24)
+DELETED = "The instance was deleted."
 WEBHOOK_GAP = timedelta(seconds=30)  # 30,000 calls a day are not many
 
 
@@ -116,7 +121,7 @@ def update(
         take_configuration(instance, merged, parsed)
         if former_key and instance.signature_key and former_key != instance.signature_key:
             instance.retire_signature_key(former_key, now + BOTH_KEYS_SIGN)
-        instance.save()
+        instance.save(force_update=True)  # one that is deleted meanwhile does not come back
         subscription = instance.subscription
         subscription.instance = instance
         subscription.save(update_fields=["host", "timed_out", "not_before"])
@@ -124,10 +129,26 @@ def update(
         drop_unused(previous)
 
 
-@transaction.atomic
 def delete(instance: Instance) -> None:
+    """Delete it with all that it has left: a second for each 40,000 changes, in which others write as ever.
+
+    Before that it is disabled and its polls end, so that nothing new comes; where the hub ends before all is done it
+    stays so, to be deleted again.
+    """
+    set_enabled(instance, enabled=False)
+    Poll.objects.unfinished().filter(poller__instance=instance).update(
+        status=Poll.Status.FAILED, error=DELETED, finished_at=timezone.now()
+    )
+    again_after_deadlock(partial(retention.empty, instance))
+    again_after_deadlock(partial(_remove, instance))
+
+
+@transaction.atomic
+def _remove(instance: Instance) -> None:
     connection = instance.connection
-    instance.delete()
+    row = Instance.objects.filter(pk=instance.pk)
+    retention.hold(row, Delivery.objects.filter(subscription__instance=instance))
+    row.delete()
     drop_unused(connection)
 
 

@@ -196,7 +196,9 @@ def access_token(connection_id: int, *, refused: str = "") -> str:
     """
     deadline = time.monotonic() + WAIT_FOR_REFRESH_S
     while True:
-        connection = Connection.objects.get(pk=connection_id)
+        connection = Connection.objects.filter(pk=connection_id).first()
+        if connection is None:
+            raise NeedsAuthentication("The instance was deleted meanwhile, and its authorization with it")
         now = timezone.now()
         if connection.problem:
             raise NeedsAuthentication("The instance needs authentication", provider_message=connection.problem)

@@ -108,9 +108,9 @@ def test_it_works_in_small_batches_and_writers_go_on_meanwhile(user: User, monke
             in_another_connection(lambda: write("within"))
         return done
 
-    def counted(found: Any) -> int:
+    def counted(found: Any, most: int) -> int:
         with connection.execute_wrapper(watched):
-            deleted = delete_batch(found)
+            deleted = delete_batch(found, most)
         batches.append(deleted)
         in_another_connection(lambda: write("between"))
         return deleted
