@@ -71,10 +71,11 @@ def write_waiting() -> None:
                 with transaction.atomic():
                     if entry.user_id and not User.objects.filter(pk=entry.user_id).exists():
                         entry.user_id = None  # gone meanwhile; stored entries outlive their users, too
+                    entry.pk = None  # of a try whose COMMIT failed; somebody else may have it by now
                     entry.save(force_insert=True)
             except IntegrityError as error:  # its organization is gone, and all entries with it
                 logger.error("audit entry of what is gone entry=%r error=%r", _in_words(entry), str(error).strip())
-            except DatabaseError:
+            except (DatabaseError, *DATABASE_AWAY):
                 return  # the entry stands in the log already
             _waiting.popleft()
 

@@ -5,6 +5,7 @@ has left for a callback that fails, so that one callback's trouble stays its own
 """
 
 import base64
+import logging
 import queue
 import threading
 import time
@@ -17,16 +18,20 @@ from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
+from django.db import close_old_connections
 from django.utils import timezone
 
 from acton_hub import deadline, masking, outbound
+from acton_hub.errors import DATABASE_AWAY
 from acton_hub.queue import wake
 from acton_hub.stopping import stopping
 from events import outbox, retry, sessions, signing
 from events.models import Delivery
 from events.outbox import Outcome
 
+logger = logging.getLogger(__name__)
 LANES_A_HOST = 4
+SETTLE_PAUSES_S = (0.1, 1.0, 3.0)
 BUDGET_S = 5.0  # no new attempt begins after it
 WHOLE_S = 20.0  # one attempt, from its beginning to the last byte of the answer
 STOP_GRACE_S = 6.0  # how long a stop waits for answers that are still out
@@ -175,6 +180,21 @@ def _outcomes(batch_lanes: list[list[Letter]]) -> Iterator[list[Outcome]]:
                 return
 
 
+def _settle(batch: outbox.Batch, outcomes: list[Outcome]) -> None:
+    """Store outcomes; a database that is away or locked for a moment is asked again.
+
+    What was accepted and is not stored is sent twice.
+    """
+    for pause_s in SETTLE_PAUSES_S:
+        try:
+            return outbox.settle(batch, outcomes)
+        except DATABASE_AWAY as error:
+            logger.warning("outcomes not stored yet outcomes=%s error=%r", len(outcomes), str(error).strip())
+            time.sleep(pause_s)
+            close_old_connections()
+    return outbox.settle(batch, outcomes)
+
+
 def deliver_batch(holder: str, most: int) -> int:
     """Claim what is due, send it, store how it went; returns how many deliveries were claimed."""
     batch = outbox.claim(holder, most, timezone.now())
@@ -183,7 +203,7 @@ def deliver_batch(holder: str, most: int) -> int:
     waiting = {delivery.pk for delivery in batch.deliveries}
     try:
         for outcomes in _outcomes(lanes([letter(delivery, timezone.now()) for delivery in batch.deliveries])):
-            outbox.settle(batch, outcomes)
+            _settle(batch, outcomes)
             waiting.difference_update(outcome.delivery_id for outcome in outcomes)
     finally:
         outbox.give_back(batch, sorted(waiting))

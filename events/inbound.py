@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import accumulate
 
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.functions import Length
 
 from acton_hub import bulk, tallies
 from acton_hub.errors import DATABASE_AWAY
@@ -25,6 +27,7 @@ from instances.models import Instance
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
+MOST_CHARACTERS = 4 * 1024**2  # of them together: each is held in memory several times over
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=30)  # of an event that fails by itself
 MOST_PROBLEM = 2000
 Key = tuple[int, str, str]  # instance, object type, object id
@@ -74,7 +77,9 @@ def arrange(now: datetime) -> int:
     Where that fails, they are taken one by one, and what fails by itself is set aside: it is tried again after a pause
     that grows, and holds nothing up. A database that does not answer is nobody's fault: it raises.
     """
-    ids = list(Event.objects.to_be_arranged(now).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    ids, left = _oldest(now)
+    if left:  # a task of its own: what is large takes long
+        wake("events.tasks.arrange")
     try:
         return _arrange(ids, now)
     except DATABASE_AWAY:
@@ -84,6 +89,15 @@ def arrange(now: datetime) -> int:
     for pk in ids:
         _arrange_alone(pk, now)
     return len(ids)
+
+
+def _oldest(now: datetime) -> tuple[list[int], bool]:
+    """Ids of as many as are made of at once, and at least one; and whether others were left as too large."""
+    waiting = Event.objects.to_be_arranged(now).order_by("pk").values_list("pk", Length("provider_data"))[:AT_ONCE]
+    found = list(waiting)
+    sizes = accumulate(size for _, size in found)
+    ids = [pk for (pk, size), up_to in zip(found, sizes, strict=True) if up_to - size < MOST_CHARACTERS]
+    return ids, len(ids) < len(found)
 
 
 def _arrange_alone(pk: int, now: datetime) -> None:
@@ -142,15 +156,16 @@ class _Sequences:
         instances = {instance for instance, _, _ in wanted}
         object_types = {object_type for _, object_type, _ in wanted}
         object_ids = {object_id for _, _, object_id in wanted}
+        self._memory = {
+            (row.poller.instance_id, row.poller.resource, row.object_id): row
+            for row in TrackedObject.objects.select_related("poller")
+            .filter(poller__instance__in=instances, poller__resource__in=object_types, object_id__in=object_ids)
+            .order_by("pk")
+            .select_for_update(of=("self",))
+        }
         changes = Change.objects.filter(instance__in=instances, object_id__in=object_ids, object_type__in=object_types)
         highest = changes.order_by().values_list("instance", "object_type", "object_id").annotate(Max("sequence"))
         self._last: dict[Key, int] = {(row[0], row[1], row[2]): row[3] for row in highest}
-        self._memory = {
-            (row.poller.instance_id, row.poller.resource, row.object_id): row
-            for row in TrackedObject.objects.select_related("poller").filter(
-                poller__instance__in=instances, poller__resource__in=object_types, object_id__in=object_ids
-            )
-        }
         for key, row in self._memory.items():
             self._last[key] = max(self._last.get(key, 0), row.sequence)
 

@@ -155,9 +155,17 @@ class Change(models.Model):
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def of_topic(self, organization_id: int, topic: str, instance_id: int | None = None) -> "list[Subscription]":
-        """Those that users made for that topic; and the instance's own, where there is one."""
+        """Those that users made for that topic; and the instance's own, where there is one.
+
+        Whether they are active holds until the caller's transaction ends.
+        """
         mine = Q(instance=None) if instance_id is None else Q(instance=None) | Q(instance=instance_id)
         rows = self.filter(mine, organization=organization_id).order_by("pk")
+        if connection.vendor == "postgresql":
+            # Any number of polls may hold on to one side by side, for which Django has no word.
+            sql, values = rows.values_list("pk").query.sql_with_params()
+            with connection.cursor() as cursor:
+                cursor.execute(f"{sql} FOR SHARE", values)
         return [row for row in rows if row.instance_id is not None or topic in row.topics]
 
 

@@ -1,11 +1,12 @@
 """What is due to be delivered stands in the database: claimed under leases that expire, settled in bulk (promise 1)."""
 
+import copy
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than a batch works: its budget, one attempt, and storing
 AT_ONCE = 1000  # rows that one statement names
+CLAIMING = 0x61637468  # PostgreSQL's lock of that number is for claims
 SETTLED_FIELDS = [
     "status", "failures", "attempts_made", "next_attempt_at", "lease_holder", "lease_until", "last_error", "updated_at",
 ]  # fmt: skip
@@ -64,6 +66,8 @@ class Batch:
 def claim(holder: str, most: int, now: datetime) -> Batch:
     """Lease up to `most` due deliveries, in turn of their subscriptions; as many of each as it may have."""
     with transaction.atomic():
+        if connection.vendor == "postgresql":  # one claim at a time, or two would count the same ones in hand
+            connection.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [CLAIMING])
         chosen = _turn.choose(most, now)
         Delivery.objects.filter(pk__in=chosen).update(lease_holder=holder, lease_until=now + LEASE)
         deliveries = list(
@@ -91,13 +95,15 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
     by_id = {delivery.pk: delivery for delivery in batch.deliveries}
     now = timezone.now()
     with transaction.atomic():
+        _lock(by_id, outcomes)
         held = set(
             Delivery.objects.select_for_update()
             .filter(pk__in=[outcome.delivery_id for outcome in outcomes], lease_holder=batch.holder)
             .order_by("pk")  # as retention.hold does
             .values_list("pk", flat=True)
         )
-        settled = [(by_id[outcome.delivery_id], outcome) for outcome in outcomes if outcome.delivery_id in held]
+        # Copies: where the transaction fails it is tried again with what was claimed.
+        settled = [(copy.copy(by_id[each.delivery_id]), each) for each in outcomes if each.delivery_id in held]
         Attempt.objects.bulk_create([_attempt(delivery, outcome) for delivery, outcome in settled])
         accepted = [delivery for delivery, outcome in settled if outcome.accepted]
         refused = [(delivery, outcome) for delivery, outcome in settled if not outcome.accepted]
@@ -109,6 +115,24 @@ def settle(batch: Batch, outcomes: list[Outcome]) -> None:
         _mark_subscriptions(accepted, [delivery for delivery, _ in refused], now)
         _mark_hosts(settled, now)
         tallies.add(*_counted(settled, now))
+
+
+def _lock(by_id: dict[int, Delivery], outcomes: list[Outcome]) -> None:
+    """Lock the subscriptions that may be changed, in the order of their ids and before any delivery.
+
+    So two workers that settle at once take turns, where PostgreSQL would end one of them as a deadlock.
+    """
+    of = {outcome.delivery_id: by_id[outcome.delivery_id].subscription for outcome in outcomes}
+    marked = {of[each.delivery_id].pk for each in outcomes if not each.accepted}
+    timed_out = {of[each.delivery_id].host for each in outcomes if each.timed_out}
+    answers = {of[each.delivery_id].host for each in outcomes if each.status_code}
+    rows = Subscription.objects.filter(
+        Q(pk__in=marked)
+        | Q(pk__in={row.pk for row in of.values()}, failing_since__isnull=False)
+        | Q(host__in=timed_out, timed_out=False)
+        | Q(host__in=answers, timed_out=True)
+    )
+    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _counted(settled: list[tuple[Delivery, Outcome]], now: datetime) -> list[tallies.Amounts]:
@@ -195,7 +219,10 @@ def _mark_subscriptions(accepted: list[Delivery], refused: list[Delivery], now: 
     works = {delivery.subscription_id for delivery in accepted}
     fails = {delivery.subscription_id for delivery in refused} - works
     given_up = {delivery.subscription_id for delivery in refused if delivery.status == Delivery.Status.QUEUED} - works
-    Subscription.objects.filter(pk__in=works, failing_since__isnull=False).update(failing_since=None, not_before=None)
+    recovered = Subscription.objects.filter(pk__in=works, failing_since__isnull=False)
+    # A rest ends; what the callback asked for beside it (Retry-After) does not.
+    recovered.filter(not_before__lte=now + retry.MOST_REST).update(not_before=None)
+    recovered.update(failing_since=None)
     failing = list(Subscription.objects.filter(pk__in=fails).only("failing_since", "not_before"))
     for row in failing:
         row.failing_since = row.failing_since or now
@@ -214,7 +241,11 @@ def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
     Those that are just being attempted are left alone.
     """
     with transaction.atomic():
-        free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        # What is in hand and queued meanwhile (its subscription was given up) keeps its lease, and is due behind it.
+        free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=now) | Q(status=Delivery.Status.QUEUED))
+        # Locked first: what is being stored just now, as queued, is there when they are looked up.
+        mine = Subscription.objects.filter(pk__in=set(free.values_list("subscription", flat=True)))
+        list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk"))
         chosen = list(free.values_list("pk", "subscription"))
         ids = [pk for pk, _ in chosen]
         for start in range(0, len(ids), AT_ONCE):

@@ -25,7 +25,9 @@ REMEMBERED = [field.name for field in fields(Remembered)]
 
 def remembered(poller_id: int, object_ids: Iterable[str]) -> dict[str, Remembered]:
     """What is known of these objects from before."""
-    rows = TrackedObject.objects.filter(poller_id=poller_id, object_id__in=list(object_ids))
+    rows = TrackedObject.objects.filter(poller_id=poller_id, object_id__in=list(object_ids)).order_by("pk")
+    if connection.in_atomic_block:
+        rows = rows.select_for_update()  # an event from outside counts on from it, too
     return {row[0]: Remembered(*row[1:]) for row in rows.values_list("object_id", *REMEMBERED)}
 
 

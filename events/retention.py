@@ -57,7 +57,8 @@ def empty(instance: Instance) -> None:
 def hold(rows: QuerySet[Any], deliveries: QuerySet[Delivery]) -> None:
     """Wait for whoever is at work on these; until the transaction ends nobody settles or makes anything of them.
 
-    What came in between would hold on to what it belongs to. All who lock deliveries do so first, and in this order.
+    What came in between would hold on to what it belongs to. As elsewhere subscriptions are locked first, which is the
+    caller's, then deliveries, then events, each by their ids.
     """
     list(deliveries.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))

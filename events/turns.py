@@ -35,9 +35,9 @@ _SUBSCRIPTIONS = """
     )
     SELECT id,
            COALESCE((SELECT not_before FROM events_subscription AS asked WHERE asked.id = found.id), %s) <= %s
-           AND (SELECT next_attempt_at FROM {deliveries}
-                WHERE subscription_id = found.id AND next_attempt_at IS NOT NULL
-                ORDER BY subscription_id, next_attempt_at, id LIMIT 1) <= %s
+           AND EXISTS (SELECT 1 FROM {deliveries}
+                       WHERE subscription_id = found.id AND next_attempt_at <= %s
+                       AND (lease_until IS NULL OR lease_until < %s))
     FROM found WHERE id IS NOT NULL ORDER BY id"""
 _DUE = """SELECT id FROM {deliveries}
           WHERE subscription_id = {wanted} AND next_attempt_at <= %s AND (lease_until IS NULL OR lease_until < %s)
@@ -45,7 +45,7 @@ _DUE = """SELECT id FROM {deliveries}
 # `_DUE` for each of some subscriptions.
 _OF_EACH = {
     "sqlite": """SELECT due.id, due.subscription_id FROM json_each(%s) AS wanted CROSS JOIN events_delivery AS due
-                 ON due.id IN ({due})""",
+                 ON due.id IN ({due}) ORDER BY wanted.key, due.next_attempt_at {direction}, due.id {direction}""",
     "postgresql": """SELECT due.id, wanted.id FROM unnest(%s::bigint[]) AS wanted (id)
                      CROSS JOIN LATERAL ({due} FOR UPDATE SKIP LOCKED) AS due""",
 }
@@ -103,7 +103,7 @@ def _look(after: int, now: datetime) -> list[tuple[int, bool]]:
     first, following = (_NEXT.format(deliveries=deliveries, after=after) for after in ("%s", "found.id"))
     with connection.cursor() as cursor:
         sql = _SUBSCRIPTIONS.format(deliveries=deliveries, first=first, next=following)
-        cursor.execute(sql, [after, SUBSCRIPTIONS, _moment(now), _moment(now), _moment(now)])
+        cursor.execute(sql, [after, SUBSCRIPTIONS, *[_moment(now)] * 4])
         return [(pk, bool(can_be)) for pk, can_be in cursor.fetchall()]
 
 
@@ -129,7 +129,10 @@ def _due(subscriptions: list[int], each: int, now: datetime, taken: list[int], d
     wanted, free = map(json.dumps, lists) if connection.vendor == "sqlite" else lists
     due = _DUE.format(deliveries=_DELIVERIES[connection.vendor], direction=direction, **_NAMES[connection.vendor])
     with connection.cursor() as cursor:
-        cursor.execute(_OF_EACH[connection.vendor].format(due=due), [wanted, _moment(now), _moment(now), free, each])
+        cursor.execute(
+            _OF_EACH[connection.vendor].format(due=due, direction=direction),
+            [wanted, _moment(now), _moment(now), free, each],
+        )
         return list(cursor.fetchall())
 
 

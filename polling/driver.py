@@ -29,6 +29,7 @@ from polling.run import LeaseLost, Run, SliceOver
 
 logger = logging.getLogger(__name__)
 
+WAIT_FOR_TOKEN_S = 5.0  # all polls of the batch wait with it, and their leases run
 WAIT_FOR_SLOT_S = 10.0  # a call that would have to wait longer is put off, with its poll
 RENEW_EVERY_S = 5.0
 SLICE_S = 5.0  # a poll that takes longer makes room and goes on in another task
@@ -118,7 +119,7 @@ def _failed_call(
     try:
         if isinstance(error, Unauthorized) and not underway.renewed:
             underway.renewed = True
-            underway.token = connections.access_token(connection.pk, refused=underway.token)
+            underway.token = connections.access_token(connection.pk, refused=underway.token, wait_s=WAIT_FOR_TOKEN_S)
             _submit(underway, pool, pending)
             return
         if isinstance(error, SlotMissed):
@@ -130,6 +131,10 @@ def _failed_call(
             return
     except ActOnError as failure:
         error = failure
+    except Exception as defect:  # its connection is gone, or the database is busy: that concerns this poll alone
+        logger.exception("poll failed %s", _ids(underway.run))
+        _fail(underway.run, f"The hub failed: {type(defect).__name__}: {defect}")
+        return
     if isinstance(error, Throttled) and error.status is not None:
         error.retry_after = limits.slow_down(connection.budget_id, error.retry_after or None)
     _advance(underway, None, error, pool, pending, until)
@@ -155,7 +160,7 @@ def _advance(
         if stopping() or (state.pages_stored and time.monotonic() > until):
             underway.steps.throw(SliceOver())
         underway.renewed, underway.misses = False, 0
-        underway.token = connections.access_token(state.connection.pk)
+        underway.token = connections.access_token(state.connection.pk, wait_s=WAIT_FOR_TOKEN_S)
         _submit(underway, pool, pending)
     except StopIteration:
         _end(state)

@@ -147,6 +147,7 @@ def delete(instance: Instance) -> None:
 def _remove(instance: Instance) -> None:
     connection = instance.connection
     row = Instance.objects.filter(pk=instance.pk)
+    list(Subscription.objects.filter(instance=instance).select_for_update())
     retention.hold(row, Delivery.objects.filter(subscription__instance=instance))
     row.delete()
     drop_unused(connection)

@@ -23,12 +23,12 @@ def run_due_polls() -> None:
     until = time.monotonic() + WORK_S
     while not stopping():
         holder = uuid.uuid4().hex
-        polls = claims.claim(holder, SIDE_BY_SIDE, timezone.now())
-        if not polls:
-            return
-        if len(polls) == SIDE_BY_SIDE:  # more may be due: whoever is idle joins at once
-            queue.wake("polling.tasks.run_due_polls")
         try:
+            polls = claims.claim(holder, SIDE_BY_SIDE, timezone.now())
+            if not polls:
+                return
+            if len(polls) == SIDE_BY_SIDE:  # more may be due: whoever is idle joins at once
+                queue.wake("polling.tasks.run_due_polls")
             driver.run_polls(holder, polls)
         finally:
             driver.release_connections(holder)

@@ -7,7 +7,7 @@ reserved the call (`elements.acton.limits`).
 import json
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -140,8 +140,9 @@ def _date(header: str | None) -> datetime | None:
     if not header:
         return None
     try:
-        return parsedate_to_datetime(header)
-    except ValueError:
+        moment = parsedate_to_datetime(header)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None  # as good as no header: the caller then uses its own clock
 
 

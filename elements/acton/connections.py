@@ -188,13 +188,13 @@ def _store_tokens(connection: Connection) -> None:
     connection.save(update_fields=[*TOKEN_FIELDS, "generation", "refresh_lease_until", "problem", "problem_since"])
 
 
-def access_token(connection_id: int, *, refused: str = "") -> str:
+def access_token(connection_id: int, *, refused: str = "", wait_s: float = WAIT_FOR_REFRESH_S) -> str:
     """A token that works for some minutes yet, refreshed where needed; `refused` is one that Act-On just refused.
 
     Of any number of callers one refreshes, the others wait for its outcome. Raises NeedsAuthentication where only
     a person can help, Throttled where no token call is left, ActOnError where Act-On cannot be reached.
     """
-    deadline = time.monotonic() + WAIT_FOR_REFRESH_S
+    deadline = time.monotonic() + wait_s
     while True:
         connection = Connection.objects.filter(pk=connection_id).first()
         if connection is None:

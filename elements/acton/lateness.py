@@ -59,9 +59,16 @@ class Lateness:
     def corrected(self, budget_id: int, recent: list[int]) -> list[int]:
         """The account's moments, those of late calls at the latest at which they can have arrived."""
         with self._lock:
-            late = self._late.pop(budget_id, [])
+            late = list(self._late.get(budget_id, []))
         moments = list(recent)
         for moment_ms, late_ms in late:
             if moment_ms in moments:
                 moments[moments.index(moment_ms)] = moment_ms + late_ms
         return sorted(moments)
+
+    def stored(self, budget_id: int, recent: list[int]) -> None:
+        """The account's row holds these moments, committed: what was late among others need not be told again."""
+        with self._lock:
+            left = [(moment, late) for moment, late in self._late.pop(budget_id, []) if moment in recent]
+            if left:
+                self._late[budget_id] = left

@@ -110,6 +110,7 @@ def reserve_call(budget_id: int, *, wait_s: float) -> float:
         budget.day, budget.day_calls = today, used + 1
         budget.save(update_fields=[*MOMENTS, "day_calls"])
         tallies.add(tallies.count("acton_calls", "api"))
+    _lateness.stored(budget_id, budget.recent_calls)
     leave_at = began + (slot - now_ms) / 1000
     _lateness.reserved(budget_id, leave_at, slot)
     return leave_at

@@ -73,6 +73,24 @@ def test_an_entry_that_waited_outlives_its_user_and_goes_with_its_organization(a
 
 
 @pytest.mark.django_db(databases="__all__", transaction=True)
+def test_an_entry_whose_commit_failed_takes_no_other_entrys_place(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite takes an INSERT that the disk has no room for, and fails at its COMMIT."""
+
+    def fails() -> None:
+        raise OperationalError("database or disk is full")
+
+    request = RequestFactory().get("/")
+    with connection.execute_wrapper(no_room):
+        audit.record("the first", user=user, request=request)
+    with monkeypatch.context() as full:
+        full.setattr(connection, "_commit", fails)
+        audit.write_waiting()
+    audit.record("the second", user=user, request=request)
+    audit.write_waiting()
+    assert {action for _, action, _, _ in entries()} == {"the first", "the second"}
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
 def test_not_without_end_and_not_without_a_request(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "MOST_WAITING", 1)
     request = RequestFactory().get("/")

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from elements.acton import connections
+from elements.acton import client, connections
 from elements.acton.exceptions import NeedsAuthentication, Throttled
 from elements.models import CallBudget, Connection
 from elements.tasks import keep_tokens_alive
@@ -125,3 +125,11 @@ def test_a_refresh_token_is_used_at_least_every_20_days_also_of_a_disabled_insta
     keep_tokens_alive()
     assert token_calls(act_on) == 2
     assert Connection.objects.get(pk=row.pk).refresh_token != row.refresh_token
+
+
+@pytest.mark.parametrize(
+    "date", ["Wed, 21 Oct 2026 07:28:00 -0000", "Wed, 21 Oct 2026 07:28:00", "Wed, 21 Oct 99999999999 07:28:00 GMT"]
+)
+def test_no_date_header_can_lose_the_tokens_that_came_with_it(date: str) -> None:
+    now = timezone.now()
+    assert isinstance(connections.clock_offset_ms(client.Answer({}, client._date(date), now, now, {})), int)

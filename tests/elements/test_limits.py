@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from elements.acton import client, lateness, limits
 from elements.acton.exceptions import SlotMissed, Throttled
+from elements.models import CallBudget
 
 MOST, WINDOW = 5, 1500
 
@@ -139,8 +140,8 @@ def test_many_threads_share_one_allowance() -> None:
     assert all(later - earlier >= 1.199 for earlier, later in zip(leave, leave[5:], strict=False))
 
 
-@pytest.mark.django_db
-def test_what_follows_a_late_call_keeps_its_distance_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def five_calls_that_were_late(monkeypatch: pytest.MonkeyPatch) -> tuple[CallBudget, float]:
+    """They may have arrived 0.9 s after their moment: their account, and when it was."""
     budget = limits.budget_for("https://a.example", "key", "")
     began = time.monotonic()
     leave = [limits.reserve_call(budget.pk, wait_s=10) for _ in range(5)]
@@ -148,6 +149,12 @@ def test_what_follows_a_late_call_keeps_its_distance_from_it(monkeypatch: pytest
         later.setattr(time, "monotonic", lambda: began + 0.9)
         for moment in leave:
             limits.answered(budget.pk, moment)
+    return budget, began
+
+
+@pytest.mark.django_db
+def test_what_follows_a_late_call_keeps_its_distance_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget, began = five_calls_that_were_late(monkeypatch)
     sixth = limits.reserve_call(budget.pk, wait_s=10)
     assert began + 0.9 + 1 - 0.1 <= sixth <= time.monotonic() + 0.9 + 1
     limits.answered(budget.pk, sixth)
@@ -230,3 +237,11 @@ def test_the_calls_of_the_day_are_still_counted_when_the_clock_was_set_over_midn
             limits.reserve_call(budget.pk, wait_s=10)
     budget.refresh_from_db()
     assert budget.day_calls == 4
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_how_late_calls_were_is_not_forgotten_by_one_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget, began = five_calls_that_were_late(monkeypatch)
+    with pytest.raises(Throttled):
+        limits.reserve_call(budget.pk, wait_s=0.5)
+    assert limits.reserve_call(budget.pk, wait_s=10) >= began + 0.9 + 1 - 0.1

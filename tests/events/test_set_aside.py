@@ -114,3 +114,13 @@ def test_it_is_shown_and_wakes_nobody_before_its_time(
     SetAside.objects.update(again_at=timezone.now() - timedelta(seconds=1))
     dispatch.dispatch()
     assert "events.tasks.arrange" in woken
+
+
+def test_large_events_are_taken_a_few_at_a_time(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbound, "MOST_CHARACTERS", 100)
+    store(instance, *(f'{{"id": "{number}", "text": "{"x" * 40}"}}' for number in range(4)), f'"{"x" * 500}"', "{}")
+    woken: list[str] = []
+    monkeypatch.setattr(inbound, "wake", woken.append)
+    assert [inbound.arrange(timezone.now()) for _ in range(5)] == [2, 2, 1, 1, 0]
+    assert len(woken) == 3, "as long as something is left"
+    assert Notification.objects.count() == 6
