@@ -112,6 +112,14 @@ _SQLITE_OPTIONS = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
+# A machine that vanished says nothing, and its connections would be waited on for a quarter of an hour.
+_POSTGRESQL_OPTIONS = {
+    "connect_timeout": 10,  # s, as the keepalives'
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
 
 
 def _sqlite(name: str) -> dict[str, Any]:
@@ -132,6 +140,7 @@ if ON_SQLITE:
     DATABASES["queue"] = _sqlite("queue.sqlite3")  # apart, so that the queue's writes never wait for the hub's
 else:
     DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    DATABASES["default"]["OPTIONS"] = _POSTGRESQL_OPTIONS | DATABASES["default"].get("OPTIONS", {})
 if SANDBOX_ENABLED:
     DATABASES["sandbox"] = _sqlite("sandbox.sqlite3")
 DATABASE_ROUTERS = ["acton_hub.routers.Router"]
