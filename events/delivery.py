@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -132,6 +133,19 @@ def lanes(letters: list[Letter]) -> list[list[Letter]]:
     ]
 
 
+def _attempt(session: requests.Session, message: Letter) -> Outcome:
+    """`send`, whose defects are outcomes too: else what met one would be due at once, for ever."""
+    try:
+        return send(session, message)
+    except Exception as defect:
+        logger.exception("attempt failed delivery=%s", message.delivery_id)
+        return _defect(message.delivery_id, defect)
+
+
+def _defect(delivery_id: int, defect: Exception) -> Outcome:
+    return Outcome(delivery_id, timezone.now(), 0, None, f"The hub failed: {type(defect).__name__}")
+
+
 def _run_lane(lane: list[Letter], until: float, results: "queue.SimpleQueue[Outcome | None]") -> None:
     """A host that does not answer ends the lane; a callback that refuses, its own turn: others on its host go on."""
     refusing: set[str] = set()
@@ -142,7 +156,7 @@ def _run_lane(lane: list[Letter], until: float, results: "queue.SimpleQueue[Outc
                     continue
                 if time.monotonic() > until or stopping():
                     break
-                outcome = send(session, message)
+                outcome = _attempt(session, message)
                 results.put(outcome)
                 if outcome.status_code is None:
                     break
@@ -195,14 +209,27 @@ def _settle(batch: outbox.Batch, outcomes: list[Outcome]) -> None:
     return outbox.settle(batch, outcomes)
 
 
+def _letters(batch: outbox.Batch) -> tuple[list[Letter], list[Outcome]]:
+    """What is to be sent; one that cannot be written holds up no other."""
+    letters, defects = [], []
+    for delivery in batch.deliveries:
+        try:
+            letters.append(letter(delivery, timezone.now()))
+        except Exception as defect:
+            logger.exception("delivery cannot be written delivery=%s", delivery.pk)
+            defects.append(_defect(delivery.pk, defect))
+    return letters, defects
+
+
 def deliver_batch(holder: str, most: int) -> int:
     """Claim what is due, send it, store how it went; returns how many deliveries were claimed."""
     batch = outbox.claim(holder, most, timezone.now())
     if len(batch.deliveries) == most:  # more may be due: whoever is idle joins at once
         wake("events.tasks.deliver")
     waiting = {delivery.pk for delivery in batch.deliveries}
+    letters, defects = _letters(batch)
     try:
-        for outcomes in _outcomes(lanes([letter(delivery, timezone.now()) for delivery in batch.deliveries])):
+        for outcomes in chain([defects] if defects else [], _outcomes(lanes(letters))):
             _settle(batch, outcomes)
             waiting.difference_update(outcome.delivery_id for outcome in outcomes)
     finally:

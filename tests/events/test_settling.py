@@ -93,3 +93,25 @@ def test_what_is_in_hand_when_all_is_released_is_due_afterwards(user: User) -> N
     outbox.give_back(batch, [second.pk])
     assert Subscription.objects.get().active
     assert Delivery.objects.due(timezone.now()).count() == 2
+
+
+@pytest.mark.parametrize("name", ["letter", "send"])
+def test_a_defect_about_one_delivery_is_an_attempt_of_its_own(
+    user: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for path in ("/poison", "/fine"):
+        rows.record(rows.instance(user, receiver.url + path), rows.changes(1))
+    original = getattr(delivery, name)
+
+    def defective(first: Any, second: Any) -> Any:
+        url = second.url if name == "send" else first.subscription.callback_url
+        if url.endswith("/poison"):
+            raise RuntimeError("a defect")
+        return original(first, second)
+
+    monkeypatch.setattr(delivery, name, defective)
+    for _ in range(3):
+        delivery.deliver_batch("t", 100)
+    poison, fine = Delivery.objects.order_by("pk")
+    assert (fine.status, poison.status) == ("notified", "retry")
+    assert (poison.attempts_made, poison.last_error) == (1, "The hub failed: RuntimeError")
