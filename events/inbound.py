@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import accumulate
@@ -31,6 +32,7 @@ MOST_CHARACTERS = 4 * 1024**2  # of them together: each is held in memory severa
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=30)  # of an event that fails by itself
 MOST_PROBLEM = 2000
 Key = tuple[int, str, str]  # instance, object type, object id
+Arranged = tuple[Event, NewChange, str]  # with the JSON text of its payload
 
 
 def store(instance_ids: Iterable[int], payload: str, meaning: webhooks.Meaning, now: datetime) -> list[int]:
@@ -121,31 +123,47 @@ def _set_aside(pk: int, problem: str, now: datetime) -> None:
     row.save()
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What an event's payload says. Reading it takes longest, and on SQLite every writer waits for a transaction."""
+
+    text: str  # JSON
+    meaning: webhooks.Meaning
+    object_id: str
+
+    @classmethod
+    def of(cls, payload: str) -> "_Read":
+        """What has no id of its own is known by its content."""
+        meaning = webhooks.meaning_of(payload)
+        object_id = meaning.object_id or sha256(payload.encode()).hexdigest()[:16]
+        return cls(notification_body.as_json_text(payload), meaning, object_id)
+
+
 def _arrange(ids: list[int], now: datetime) -> int:
     """In one transaction, so that a killed worker leaves them NEW. Two workers take turns: the second one waits for the
     rows of the first, and finds them done, so that sequences neither repeat nor skip.
     """
+    payloads = Event.objects.filter(pk__in=ids, status=EventStatus.NEW).values_list("pk", "provider_data")
+    read = {pk: _Read.of(payload) for pk, payload in payloads}
     with transaction.atomic():
-        new = Event.objects.select_for_update(of=("self",)).filter(pk__in=ids, status=EventStatus.NEW)
-        events = list(new.select_related("instance").order_by("pk"))
+        new = Event.objects.select_for_update(of=("self",)).filter(pk__in=read, status=EventStatus.NEW)
+        events = list(new.select_related("instance").defer("provider_data").order_by("pk"))
         SetAside.objects.filter(event__in=events).delete()
-        meanings = {event.pk: webhooks.meaning_of(event.provider_data) for event in events}
-        sequences = _Sequences(_key(event, meanings[event.pk]) for event in events)
-        of_instance: dict[Instance, list[tuple[Event, NewChange]]] = defaultdict(list)
+        sequences = _Sequences(_key(event, read[event.pk]) for event in events)
+        of_instance: dict[Instance, list[Arranged]] = defaultdict(list)
         for event in events:
-            of_instance[event.instance].append((event, _change(event, meanings[event.pk], sequences)))
+            said = read[event.pk]
+            of_instance[event.instance].append((event, _change(event, said, sequences), said.text))
         sequences.store()
         for instance, found in of_instance.items():
             _tell(instance, found, now)
-        stored = [change for found in of_instance.values() for _, change in found]
+        stored = [change for found in of_instance.values() for _, change, _ in found]
         tallies.add(*recording.counted(stored, "outside", len(stored)))
     return len(ids)
 
 
-def _key(event: Event, meaning: webhooks.Meaning) -> Key:
-    """What has no id of its own is known by its content."""
-    object_id = meaning.object_id or sha256(event.provider_data.encode()).hexdigest()[:16]
-    return event.instance_id, event.object_type, object_id
+def _key(event: Event, read: _Read) -> Key:
+    return event.instance_id, event.object_type, read.object_id
 
 
 class _Sequences:
@@ -179,31 +197,30 @@ class _Sequences:
         TrackedObject.objects.bulk_update(self._memory.values(), ["sequence"])
 
 
-def _change(event: Event, meaning: webhooks.Meaning, sequences: _Sequences) -> NewChange:
-    key = _key(event, meaning)
-    record = f'{{"payload": {notification_body.as_json_text(event.provider_data)}}}'
+def _change(event: Event, read: _Read, sequences: _Sequences) -> NewChange:
+    record = f'{{"payload": {read.text}}}'
     occurred_ms = int(event.event_date.timestamp() * 1000)
-    return NewChange(key[2], f"{INBOUND}{event.pk}", meaning.event_type, sequences.next(key), occurred_ms, record, "")
+    sequence = sequences.next(_key(event, read))
+    version = f"{INBOUND}{event.pk}"
+    return NewChange(read.object_id, version, read.meaning.event_type, sequence, occurred_ms, record, "")
 
 
-def _tell(instance: Instance, found: list[tuple[Event, NewChange]], now: datetime) -> None:
+def _tell(instance: Instance, found: list[Arranged], now: datetime) -> None:
     """Where the instance's own events are off there is no callback to tell: only users' subscriptions are."""
     told = instance.tells_callback
     bulk.insert(
         Change,
         [
             recording.change_row(instance, event.pk, change, event.event_date, object_type=event.object_type)
-            for event, change in found
+            for event, change, _ in found
         ],
     )
-    by_type: dict[str, list[tuple[Event, NewChange]]] = defaultdict(list)
-    for event, change in found:
-        by_type[event.object_type].append((event, change))
+    by_type: dict[str, list[Arranged]] = defaultdict(list)
+    for each in found:
+        by_type[each[0].object_type].append(each)
     for object_type, some in by_type.items():
         source = notification_body.source_of(instance, object_type)
-        batches = [
-            (event.pk, [change], notification_body.inbound_raw(source, event.provider_data)) for event, change in some
-        ]
+        batches = [(event.pk, [change], notification_body.inbound_raw(source, text)) for event, change, text in some]
         recording.notify(instance, source, batches, now, to_own=told)
     status = EventStatus.DISPATCHED if told else EventStatus.RECEIVED
-    Event.objects.filter(pk__in=[event.pk for event, _ in found]).update(status=status)
+    Event.objects.filter(pk__in=[event.pk for event, _, _ in found]).update(status=status)

@@ -63,10 +63,10 @@ def as_json_text(payload: str) -> str:
     return payload.strip()
 
 
-def inbound_raw(source: Source, payload: str) -> str:
-    """JSON text of the `raw` of an event that came from outside (CONTRACT §5)."""
+def inbound_raw(source: Source, text: str) -> str:
+    """JSON text of the `raw` of an event that came from outside (CONTRACT §5), out of that of its payload."""
     head = json.dumps({"objectType": source.object_type, "instance_id": source.instance_id})
-    return f'{head[:-1]}, "payload": {as_json_text(payload)}}}'
+    return f'{head[:-1]}, "payload": {text}}}'
 
 
 def of_user(topic: str, sender: str, severity: str, message: Any, created_at: datetime) -> str:
