@@ -66,11 +66,12 @@ def hold(rows: QuerySet[Any], deliveries: QuerySet[Delivery]) -> None:
 
 def _delete(rows: QuerySet[Any], most: int) -> int:
     """The first of these; in an order that an index has, or all that is younger would be looked at, too."""
-    belongs_to = {Event: "notification__event__in", Notification: "notification__in"}.get(rows.model)
     with transaction.atomic():
         old = list(rows.values_list("pk", flat=True)[:most])
         chosen = rows.model._default_manager.filter(pk__in=old)
-        if belongs_to:
-            hold(chosen, Delivery.objects.filter(**{belongs_to: old}))
+        told = {Event: Notification.objects.filter(event__in=old), Notification: chosen}.get(rows.model)
+        if told is not None:
+            ids = list(told.values_list("pk", flat=True))  # joined, all deliveries might be read
+            hold(chosen, Delivery.objects.filter(notification__in=ids))
         chosen.delete()
     return len(old)
