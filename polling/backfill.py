@@ -37,6 +37,8 @@ def changes(run: "Run", sightings: list[Sighting]) -> list[NewChange]:
 
 
 def _deliver_again(run: "Run", stored: set[tuple[str, str]]) -> None:
+    """Only what nothing was done to since the poll began: the changes of one notification may lie on many pages,
+    and what this poll stored itself is on its way."""
     events = [
         event
         for object_id, version, event in Change.objects.filter(
@@ -44,4 +46,5 @@ def _deliver_again(run: "Run", stored: set[tuple[str, str]]) -> None:
         ).values_list("object_id", "version", "event")
         if (object_id, version) in stored
     ]
-    outbox.release(Delivery.objects.filter(notification__event__in=events), timezone.now())
+    began = run.poll.started_at or run.poll.queued_at
+    outbox.release(Delivery.objects.filter(notification__event__in=events, updated_at__lt=began), timezone.now())

@@ -27,7 +27,7 @@ class Call:
 
 Reading = Generator[Call, Page, None]
 FetchPage = Callable[[Access, int, int], Page]  # access, offset, count
-OnPage = Callable[[list[Record], bool], bool | None]  # new records, whether they are the last; True: enough
+OnPage = Callable[[list[Record], bool], bool | None]  # a page's records, whether they are the last; True: enough
 
 
 class SetKeptMoving(ActOnError):
@@ -46,8 +46,16 @@ def fingerprint(record: Record) -> str:
     return hashlib.blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
+def unread(records: list[Record], bookmark: Bookmark) -> list[Record]:
+    """The page's records without those that ended the page before, as long as `bookmark` stands there.
+
+    Where reading stepped back a page, more than these were read before.
+    """
+    return [record for record in records if fingerprint(record) not in bookmark.landmarks]
+
+
 def read_whole(fetch: FetchPage, on_page: OnPage, bookmark: Bookmark, *, count: int = MOST_A_PAGE) -> Reading:
-    """Every record of the set, page by page; `bookmark` is kept up to date after each page.
+    """Every record of the set, page by page; `bookmark` is moved on after `on_page` took a page.
 
     `on_page` gets the records of each page, the last time with True; where it answers True, no more is read.
     Raises SetKeptMoving after three tries to join two pages, ActOnError for a page that ends before the announced

@@ -109,9 +109,9 @@ def killing_at(page: int, *, before: bool) -> Iterator[None]:
         yield
 
 
-def run_poll(acton: ActOn, poller: Poller) -> Poll:
+def run_poll(acton: ActOn, poller: Poller, **fields: Any) -> Poll:
     """Run one poll of `poller` as a worker would, with `acton` for Act-On; after Killed its leases have run out."""
-    poll = rows.poll(poller.instance, status="queued")
+    poll = rows.poll(poller.instance, status="queued", **fields)
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(resources, "get", acton.get))
         patches.enter_context(mock.patch.object(limits, "reserve_call", return_value=0.0))
