@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from alerts.models import Alert, Kind
 from elements.acton.limits import CALLS_A_DAY
@@ -67,14 +67,18 @@ def needing_authentication() -> Iterator[Situation]:
 
 
 def failing_callbacks(now: datetime) -> Iterator[Situation]:
-    failing = Subscription.objects.filter(failing_since__lte=now - CALLBACK_FAILS_FOR).select_related("instance")
-    for subscription in failing:
+    """Those that have failed for long, and at once those that are not called any more: only a person can help."""
+    told = Q(active=False) | Q(failing_since__lte=now - CALLBACK_FAILS_FOR)
+    for subscription in Subscription.objects.filter(told).select_related("instance"):
         whose = f" of {_names([subscription.instance])}" if subscription.instance else f" of {subscription}"
-        since = subscription.failing_since.astimezone(UTC) if subscription.failing_since else now
+        text = f"The callback{whose} at {subscription.host} has accepted nothing"
+        if subscription.failing_since:
+            text += f" since {subscription.failing_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        if not subscription.active:
+            text += " and is not called any more: what comes is queued until somebody releases it"
         yield Situation(
             Kind.CALLBACK_FAILS, f"subscription:{subscription.pk}", subscription.organization_id,
-            subscription.instance_id,
-            f"The callback{whose} at {subscription.host} has accepted nothing since {since:%Y-%m-%d %H:%M} UTC.",
+            subscription.instance_id, f"{text}.",
         )  # fmt: skip
 
 

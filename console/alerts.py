@@ -10,15 +10,20 @@ from alerts import channels, telling
 from alerts.models import Alert
 from console import paging
 from console.access import PageRequest, admins_page, page
+from events.models import Subscription
+
+SHOWN = 10  # callbacks that fail, while none of them is an alert
 
 
 @require_safe
 @page
 def listing(request: PageRequest) -> HttpResponse:
-    """Current alerts whole, past ones by pages."""
+    """Current alerts whole, past ones by pages. Where there is none, callbacks that fail, but not for an hour yet."""
     rows = Alert.objects.begun().filter(organization=request.user.organization_id)
     rows = rows.select_related("instance").prefetch_related("messages")
+    failing = Subscription.objects.failing().filter(organization=request.user.organization_id)
     context = {
+        "failing": failing.select_related("instance").order_by("failing_since", "pk")[:SHOWN],
         "current": rows.open().order_by("began_at", "pk"),
         "past": paging.newest_first(request, rows.filter(ended_at__isnull=False)),
         "channels": [(channel.label, channels.addresses(channel)) for channel in channels.in_use()],

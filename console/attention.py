@@ -100,8 +100,8 @@ def of_callbacks(organization_id: int) -> list[Item]:
         .annotate(Count("pk"))
     )
     rows = (
-        Subscription.objects.filter(organization=organization_id)
-        .filter(Q(active=False) | Q(failing_since__isnull=False) | Q(pk__in=queued))
+        (Subscription.objects.failing() | Subscription.objects.filter(pk__in=queued))
+        .filter(organization=organization_id)
         .select_related("instance")
         .order_by("active", "failing_since", "pk")
     )

@@ -154,6 +154,10 @@ class Change(models.Model):
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def failing(self) -> "SubscriptionQuerySet":
+        """Those whose callback accepts nothing, or is not called any more."""
+        return self.filter(Q(active=False) | Q(failing_since__isnull=False))
+
     def of_topic(self, organization_id: int, topic: str, instance_id: int | None = None) -> "list[Subscription]":
         """Those that users made for that topic; and the instance's own, where there is one.
 

@@ -238,7 +238,8 @@ def _mark_subscriptions(accepted: list[Delivery], refused: list[Delivery], now: 
 def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
     """Make deliveries due again, as new, and their subscriptions active; returns how many. The bytes stay the same.
 
-    Those that are just being attempted are left alone.
+    Those that are just being attempted are left alone. A callback that was failing is until it accepts: it is tried at
+    once, with one delivery.
     """
     with transaction.atomic():
         # What is in hand and queued meanwhile (its subscription was given up) keeps its lease, and is due behind it.
@@ -253,7 +254,7 @@ def release(deliveries: QuerySet[Delivery], now: datetime) -> int:
                 status=Delivery.Status.CREATED, failures=0, next_attempt_at=now, updated_at=now
             )
         Subscription.objects.filter(pk__in={subscription for _, subscription in chosen}).update(
-            active=True, failing_since=None, not_before=None
+            active=True, not_before=None
         )
         wake("events.tasks.deliver")
     return len(ids)

@@ -141,6 +141,24 @@ def test_what_is_near_is_not_told(kind: Kind, instance: Instance, hook: Receiver
     assert not Alert.objects.exists()
 
 
+def test_a_callback_that_is_not_called_any_more_is_told_at_once(instance: Instance, hook: Receiver) -> None:
+    Subscription.objects.update(failing_since=in_(minutes=-1), active=False)
+    look()
+    assert told(hook) == [(Kind.CALLBACK_FAILS, "began")]
+    assert "is not called any more" in Alert.objects.get().text
+
+
+def test_the_page_says_that_all_is_well_only_where_callbacks_accept(instance: Instance, client: Client) -> None:
+    client.force_login(instance.user)
+    assert "All is well" in client.get("/console/alerts").content.decode()
+    Subscription.objects.update(failing_since=in_(minutes=-1), host="app.example.com")
+    look()
+    page = client.get("/console/alerts").content.decode()
+    assert not Alert.objects.exists()
+    assert "All is well" not in page
+    assert f'href="/console/instances/{instance.pk}">Sales</a> at <span class="id">app.example.com</span>' in page
+
+
 def test_a_lag_that_passes_with_the_next_poll_is_not_told(instance: Instance, hook: Receiver) -> None:
     set_lag(500)  # enabled again after hours
     look()

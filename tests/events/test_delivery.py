@@ -121,6 +121,24 @@ def test_a_callback_that_fails_gets_one_delivery_until_it_answers(user: User, re
     assert Delivery.objects.filter(status="notified").count() >= 10 - tried - 1
 
 
+def test_a_released_callback_is_tried_at_once_and_fails_until_it_accepts(user: User, receiver: Receiver) -> None:
+    receiver.answers = [500]
+    rows.record(rows.instance(user, receiver.url), rows.changes(100))
+    deliver()
+    since = timezone.now() - timedelta(minutes=59)
+    Subscription.objects.update(active=False, failing_since=since, not_before=timezone.now() + timedelta(hours=1))
+    outbox.release(Delivery.objects.all(), timezone.now())
+    subscription = Subscription.objects.get()
+    assert (subscription.active, subscription.failing_since) == (True, since), "nothing was accepted since"
+    receiver.answers = [500, 200]
+    assert deliver() == 1
+    assert Subscription.objects.get().failing_since == since
+    outbox.release(Delivery.objects.all(), timezone.now())
+    assert deliver() == 1
+    assert Subscription.objects.get().failing_since is None
+    assert deliver() == 9
+
+
 def test_a_lease_keeps_others_off_until_it_runs_out(user: User, receiver: Receiver) -> None:
     rows.record(rows.instance(user, receiver.url), rows.changes(1))
     batch = outbox.claim("killed", 10, timezone.now())
