@@ -4,12 +4,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from events import notification_body
 from events.models import Attempt, Change, Delivery, Event, Notification, TrackedObject
+from instances.models import Instance
 
 ERASED = '{"erased": true}'
 BATCH = 100
+
+
+def holders(object_id: str) -> QuerySet[Instance]:
+    """The instances that know an object by that id."""
+    told = Change.objects.filter(object_id=object_id, instance=OuterRef("pk"))
+    known = TrackedObject.objects.filter(object_id=object_id, poller__instance=OuterRef("pk"))
+    return Instance.objects.filter(Q(Exists(told)) | Q(Exists(known))).select_related("organization").order_by("pk")
 
 
 def erase(object_id: str, *, instance_id: int | None = None, undelivered: bool = False) -> Counter[str]:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts import bootstrap
 from accounts.models import AuditEntry, User
 from events import delivery, inbound, tasks, webhooks
 from events.changes import NewChange
@@ -66,7 +67,7 @@ def test_what_waits_is_left_unless_it_is_asked_for(user: User, receiver: Receive
     instance = rows.instance(user, receiver.url)
     rows.record(instance, [change("l-1:1", "ada@example.com")])
     call_command("erase", "l-1:1")
-    assert "1 events wait" in capsys.readouterr().out
+    assert "\n1 event waits to be delivered and was left" in capsys.readouterr().out
     assert "ada@example.com" in Notification.objects.get().body_tail
     call_command("erase", "l-1:1", "--undelivered")
     delivery.deliver_batch("t", 10)
@@ -96,6 +97,31 @@ def test_another_instances_object_of_that_id_stays_where_one_is_named(user: User
     left = whole_database()
     assert "ada@" not in left
     assert "eve@" in left
+
+
+def test_an_id_that_several_accounts_know_is_refused_with_the_instances_named(user: User, capsys: Any) -> None:
+    stranger = bootstrap.create_organization("Globex", "stranger@example.com")[1]
+    mine = rows.instance(user, name="Mine")
+    theirs = rows.instance(stranger, name="Theirs", connection=rows.connection(stranger, account="theirs"))
+    for row, name in ((mine, "ada"), (theirs, "eve")):
+        rows.record(row, [change("l-1:1", f"{name}@example.com")])
+    Change.objects.filter(instance=theirs).delete()  # pruned; it is remembered still
+    with pytest.raises(CommandError) as refused:
+        call_command("erase", "l-1:1", "--undelivered")
+    assert f"\n  {theirs.pk}  Theirs, of Globex" in str(refused.value)
+    assert f"\n  {mine.pk}  Mine, of {user.organization.name}" in str(refused.value)
+    assert all(name in whole_database() for name in ("ada@", "eve@"))
+    assert not AuditEntry.objects.exists()
+    call_command("erase", "l-1:1", "--undelivered", "--all")
+    assert "1 change in 1 event, 2 remembered records" in capsys.readouterr().out
+
+
+def test_instances_of_one_authorization_know_the_same_contact(user: User) -> None:
+    mine = rows.instance(user)
+    for row in (mine, rows.instance(user, connection=mine.connection)):
+        rows.record(row, [change("l-1:1", "ada@example.com")])
+    call_command("erase", "l-1:1", "--undelivered")
+    assert "ada@" not in whole_database()
 
 
 def test_an_empty_id_is_refused(user: User) -> None:
