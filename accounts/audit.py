@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 KEPT = timedelta(days=400)
 BATCH = 500
 MOST_WAITING = 1000
+CONSOLE = "console: "  # actions of the console begin so
 
 _writing = threading.Lock()
 _waiting: deque[AuditEntry] = deque()  # what a database that was away, or full, did not take; oldest first

@@ -50,4 +50,5 @@ def change(request: ApiRequest, body: SettingsBody, account_id: int | None = Non
     if body.policy is not None:
         organization.failure_policy = body.policy
         organization.save(update_fields=["failure_policy"])
+        request.audit_target = f"{POLICY}: {body.policy}"
     return answer(_shown(organization))

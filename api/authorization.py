@@ -34,6 +34,7 @@ class ApiRequest(HttpRequest):
     caller: User
     organization: Organization
     instance: Instance | None
+    audit_target: str  # what the audit log shall name, where the path tells too little; never a text that was sent
 
 
 def parse(header: str) -> dict[str, str]:

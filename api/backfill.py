@@ -62,6 +62,8 @@ def backfill(request: ApiRequest, body: BackfillBody, instance_id: int | None = 
         )
     except PollRefused as error:
         raise ApiError(409, str(error)) from None
+    chosen = [name for name, wanted in (("dry run", body.dry_run), ("redeliver", body.redeliver)) if wanted]
+    request.audit_target = ", ".join([f"{request.path} {poller.resource}", *chosen])
     shown: PollQueuedAnswer = {"pollId": poll.pk, "resource": poller.resource, "status": poll.status}
     return answer(shown)
 

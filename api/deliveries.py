@@ -26,13 +26,14 @@ from api.operations import Paging, operation
 from api.paging import Moment
 from elements import ceql
 from elements.acton.sources import finder
-from elements.ceql import All, Comparison, Expression
+from elements.ceql import All, Among, Comparison, Expression
 from events import outbox
 from events.models import Delivery, EventStatus
 from events.notification_body import iso
 
 MOST_LOOKED_AT = 20_000  # deliveries, for one page of those that fit
 ROWS_AT_ONCE = 500
+IDS = ("id", "notificationId", "subscriptionId", "instanceId")
 
 
 class DeliveryAnswer(TypedDict):
@@ -109,6 +110,8 @@ def redeliver_events(request: ApiRequest, body: RedeliverBody, instance_id: int 
         raise ApiError(400, "status: must be the status of an event or of a delivery.")
     elif body.status:
         rows = rows.filter(notification__event__status=body.status.upper())
+    chosen = {"status": body.status, "from": body.begin and iso(body.begin), "to": body.end and iso(body.end)}
+    request.audit_target = " ".join([request.path, *(f"{name}={value}" for name, value in chosen.items() if value)])
     return answer({"redelivered": outbox.release(rows, timezone.now())})
 
 
@@ -144,6 +147,25 @@ def _parsed(where: str) -> Expression | None:
         return ceql.parse(where) if where.strip() else None
     except ValueError as error:
         raise ApiError(400, f"where: {error}") from None
+
+
+def _told(where: str) -> str:
+    """What the audit log may tell of a query: its statuses and ids. Addresses, and whatever else, may hold secrets."""
+    expression = _parsed(where)
+    parts = expression.parts if isinstance(expression, All) else (expression,)
+    told = [text for part in parts if (text := _part_told(part))]
+    return " ".join([*told, *(["and more"] if len(told) < len(parts) else [])])
+
+
+def _part_told(part: Expression | None) -> str:
+    """Empty for what is not to be told."""
+    if not isinstance(part, Comparison | Among):
+        return ""
+    values = [str(value) for value in (part.values if isinstance(part, Among) else (part.value,))]
+    known = set(Delivery.Status.values) if part.field == "status" else set()
+    if not all(value in known or (part.field in IDS and value.isdigit()) for value in values):
+        return ""
+    return f"{part.field}{part.sign if isinstance(part, Comparison) else '='}{','.join(values)}"
 
 
 def _with_status(rows: QuerySet[Delivery], expression: Expression | None) -> QuerySet[Delivery]:
@@ -197,7 +219,9 @@ def _found(request: ApiRequest, query: DeliveriesQuery, rows: QuerySet[Delivery]
 def release(request: ApiRequest, query: DeliveriesQuery) -> HttpResponse:
     """Without `where`: every queued one of the account. What was accepted is never sent again by this."""
     rows = _deliveries(request).exclude(status=Delivery.Status.NOTIFIED)
-    ids = [row.pk for row in Search(rows, query.where or "status = 'queued'")]
+    where = query.where or "status = 'queued'"
+    ids = [row.pk for row in Search(rows, where)]
+    request.audit_target = f"{request.path} {_told(where)}"
     return answer({"released": outbox.release(Delivery.objects.filter(pk__in=ids), timezone.now())})
 
 

@@ -103,7 +103,7 @@ def _answered(request: HttpRequest, operations: Mapping[str, Operation], capture
             raise
         return envelope(request, 404, "The instance was deleted meanwhile.")
     if method != "GET" and not operations[method].public:
-        caller, target = cast(ApiRequest, request).caller, masking.in_path(request)
+        caller, target = cast(ApiRequest, request).caller, getattr(request, "audit_target", masking.in_path(request))
         audit.record(operations[method].summary, user=caller, target=target, request=request)
     return response
 

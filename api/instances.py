@@ -109,6 +109,7 @@ def create(request: ApiRequest, body: InstanceBody, element: str | None = None) 
         raw=body.configuration,
         grant=_grant(body),
     )
+    request.audit_target = f"{request.path}/{instance.pk}"
     return answer(as_json(instance, request.caller))
 
 

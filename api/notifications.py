@@ -155,6 +155,7 @@ def create(request: ApiRequest, body: NotificationBody) -> HttpResponse:
         )
         subscriptions = Subscription.objects.of_topic(request.organization.pk, body.topic)
         recording.deliver([row.pk], subscriptions, now)
+    request.audit_target = f"{request.path}/{row.pk}"
     return answer(notification_json(row))
 
 
@@ -204,6 +205,7 @@ def subscribe(request: ApiRequest, body: SubscriptionBody) -> HttpResponse:
     row = Subscription.objects.create(
         organization=request.organization, channel=body.channel, topics=body.topics, url=body.config.url
     )
+    request.audit_target = f"{request.path}/{row.pk}"
     return answer(subscription_json(row))
 
 

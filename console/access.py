@@ -30,9 +30,20 @@ class PageRequest(HttpRequest):
 
     user: User
     audit_target: str | None  # what the audit log shall name, where not the path; None: nothing was done
+    audit_action: str  # what it shall say, where the view's own sentence (`noted`) is too general
 
 
 View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
+
+
+def noted(sentence: str) -> Callable[[View[P]], View[P]]:
+    """What the audit log says of a view that has changed something."""
+
+    def described(view: View[P]) -> View[P]:
+        view.noted = sentence  # type: ignore[attr-defined]
+        return view
+
+    return described
 
 
 def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
@@ -58,8 +69,8 @@ def page_for(needed: Role) -> Callable[[View[P]], Callable[Concatenate[HttpReque
                 raise Http404 from None
             target = getattr(asked, "audit_target", request.path)
             if request.method == "POST" and response.status_code < 400 and target is not None:
-                action = view.__name__.replace("_", " ")
-                audit.record(f"console: {action}", user=asked.user, target=target, request=request)
+                action = getattr(asked, "audit_action", "") or getattr(view, "noted", view.__name__)
+                audit.record(f"{audit.CONSOLE}{action}", user=asked.user, target=target, request=request)
             return response
 
         @never_cache

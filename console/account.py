@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import log_in, two_factor
 from acton_hub.errors import locked_out
 from console import secret_card
-from console.access import PageRequest, page
+from console.access import PageRequest, noted, page
 
 
 def _page(request: PageRequest, *, status: int = 200, **secret: Any) -> HttpResponse:
@@ -29,12 +29,14 @@ def show(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page
+@noted("Show one's own secret")
 def show_secret(request: PageRequest) -> HttpResponse:
     return _page(request, shown=True)
 
 
 @require_POST
 @page
+@noted("Replace one's own secret")
 def rotate_secret(request: PageRequest) -> HttpResponse:
     form = secret_card.rotate(request, request.user, "Your secret")
     return _page(request, status=400, form=form) if form else redirect("console:account")
@@ -42,6 +44,7 @@ def rotate_secret(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page
+@noted("End one's former secret")
 def end_former_secret(request: PageRequest) -> HttpResponse:
     if not secret_card.end(request, request.user):
         return _page(request, status=404, refused=secret_card.NO_SUCH)
@@ -51,6 +54,7 @@ def end_former_secret(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
+@noted("Change one's own password")
 def change_password(request: PageRequest) -> HttpResponse:
     """A wrong old password counts like a failed log-in."""
     if request.method != "POST":

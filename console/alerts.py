@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from alerts import channels, telling
 from alerts.models import Alert
 from console import paging
-from console.access import PageRequest, admins_page, page
+from console.access import PageRequest, admins_page, noted, page
 from events.models import Subscription
 
 SHOWN = 10  # callbacks that fail, while none of them is an alert
@@ -33,10 +33,12 @@ def listing(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Send a test alert")
 def send_test_alert(request: PageRequest) -> HttpResponse:
     if channels.in_use():
         telling.make_test(request.user.organization, timezone.now())
         messages.success(request, "A test alert is on its way; how it went stands below, in a moment.")
     else:
+        request.audit_target = None
         messages.error(request, "No channel is set up: set ALERT_EMAIL or ALERT_WEBHOOK_URL.")
     return redirect("console:alerts")

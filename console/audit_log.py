@@ -9,13 +9,14 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts import audit
 from accounts.models import AuditEntry
 from console import paging
 from console.access import PageRequest, admins_page
 
 KINDS = {
     "log-in": ("log-ins", {"action__startswith": "log "}),
-    "console": ("what was done in the console", {"action__startswith": "console: "}),
+    "console": ("what was done in the console", {"action__startswith": audit.CONSOLE}),
     "command": ("what was done from the command line", {"address": ""}),
 }
 

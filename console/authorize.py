@@ -154,7 +154,7 @@ def _exchange(request: HttpRequest, row: Authorization, code: str) -> HttpRespon
         return _page(request, _unusable(error), row)
     words = "was created. Its first poll is due within a minute" if row.instance is None else "is authenticated again"
     audit.record(
-        f"console: {'create' if row.instance is None else 'authenticate'} instance",
+        audit.CONSOLE + ("Create an instance" if row.instance is None else "Authenticate an instance again"),
         user=row.user,
         target=f"/console/instances/{instance.pk}",
         request=request,

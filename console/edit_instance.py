@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access, authorize, curl, first_visit, form_preview, instance_form, transfer
 from console import sheet as sheets
-from console.access import PageRequest, operators_page
+from console.access import PageRequest, noted, operators_page
 from console.models import Authorization
 from console.sheet import Sheet
 from instances.configuration import ConfigurationError
@@ -36,7 +36,7 @@ def _render(request: PageRequest, sheet: Sheet, **more: object) -> HttpResponse:
 
 def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
     sheet = sheets.sent(request.POST, instance)
-    request.audit_target = None
+    request.audit_target = None  # what Act-On has to agree to is noted once it has: `authorize.finish`
     match request.POST.get("action"):
         case "json":
             return render(request, "console/_instance_json.html", {"sheet": sheet, "swap": True})
@@ -48,7 +48,6 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
             return _render(request, sheet, preview=form_preview.of(sheet))
     if not sheets.is_accepted(sheet):
         return _render(request, sheet)
-    request.audit_target = request.path
     if instance is None or _asks_acton(request.POST, instance):
         kept = {name: value for name, value in request.POST.items() if name not in NOT_KEPT}
         return authorize.begin(request, kept, sheet.body | {"configuration": sheets.whole(sheet)}, instance)
@@ -64,6 +63,7 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
     except ConfigurationError as error:
         sheets.show(sheet, error)
         return _render(request, sheet)
+    request.audit_target = request.path
     messages.success(request, f"{instance.name} was changed. Its positions are kept.")
     return redirect("console:instance", instance.pk)
 
@@ -118,6 +118,7 @@ def _of_document(request: PageRequest, instance: Instance | None) -> HttpRespons
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @operators_page
+@noted("Change an instance")
 def edit(request: PageRequest, instance_id: int) -> HttpResponse:
     instance = access.instance(request, instance_id)
     if request.method == "POST":
@@ -132,6 +133,7 @@ def edit(request: PageRequest, instance_id: int) -> HttpResponse:
 def authenticate(request: PageRequest, instance_id: int) -> HttpResponse:
     """To Act-On and back with the stored key and secret; nothing else of the instance changes."""
     instance = access.instance(request, instance_id)
+    request.audit_target = None
     raw = instance.configuration
     where = {"oauth.callback.url": raw.get("oauth.callback.url") or curl.landing_page()}
     asked = {"oauth.api.key": instance.connection.api_key, "base.url": instance.connection.host} | where
@@ -143,5 +145,6 @@ def authenticate(request: PageRequest, instance_id: int) -> HttpResponse:
 @operators_page
 def finish(request: PageRequest) -> HttpResponse:
     """The code, brought by hand from where Act-On sent the browser."""
+    request.audit_target = None
     query = {"code": request.POST.get("code", "").strip()}
     return authorize.finish(request, request.POST.get("state", ""), query)

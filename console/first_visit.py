@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from api.acton import ask
 from console import access, curl, instance_form
 from console import sheet as sheets
-from console.access import PageRequest, operators_page
+from console.access import PageRequest, noted, operators_page
 from console.sheet import Sheet
 from elements.acton import resources
 from elements.acton.exceptions import ActOnError
@@ -40,6 +40,7 @@ def sheet() -> Sheet:
 
 @require_POST
 @operators_page
+@noted("Add a contact to the sandbox and poll")
 def try_out(request: PageRequest, instance_id: int) -> HttpResponse:
     """Add a contact in the sandbox, by way of Act-On's API, and poll. Never in a real account: 404 there."""
     instance = access.instance(request, instance_id)

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access, instances
-from console.access import PageRequest, admins_page, operators_page
+from console.access import PageRequest, admins_page, noted, operators_page
 from events import inbound
 from instances.actions import set_enabled, set_paused
 from instances.models import Instance
@@ -20,7 +20,12 @@ from polling import provisioning
 
 
 def _switched(
-    request: PageRequest, instance_id: int, name: str, switch: Callable[[Instance, bool], None], words: dict[bool, str]
+    request: PageRequest,
+    instance_id: int,
+    name: str,
+    switch: Callable[[Instance, bool], None],
+    verbs: dict[bool, str],
+    words: dict[bool, str],
 ) -> HttpResponse:
     """Do as the form says, `true` or `false`, and tell it. Raises BadRequest for anything else."""
     instance = access.instance(request, instance_id)
@@ -28,32 +33,36 @@ def _switched(
     if value not in ("true", "false"):
         raise BadRequest(f"{name} must be true or false.")
     switch(instance, value == "true")
+    request.audit_action = f"{verbs[value == 'true']} an instance"
     messages.success(request, f"{instance.name} {words[value == 'true']}")
     return redirect("console:instance", instance.pk)
 
 
 @require_POST
 @operators_page
+@noted("Pause or resume an instance")
 def paused(request: PageRequest, instance_id: int) -> HttpResponse:
     words = {
         True: "is paused: nothing is polled until somebody resumes it. Its position is kept.",
         False: "is polled again, from where it was.",
     }
-    return _switched(request, instance_id, "paused", set_paused, words)
+    return _switched(request, instance_id, "paused", set_paused, {True: "Pause", False: "Resume"}, words)
 
 
 @require_POST
 @operators_page
+@noted("Enable or disable an instance")
 def enabled(request: PageRequest, instance_id: int) -> HttpResponse:
     words = {
         True: "is enabled. Polling goes on where it was.",
         False: "is disabled. It is not polled until it is enabled again; its position is kept.",
     }
-    return _switched(request, instance_id, "enabled", set_enabled, words)
+    return _switched(request, instance_id, "enabled", set_enabled, {True: "Enable", False: "Disable"}, words)
 
 
 @require_POST
 @admins_page
+@noted("Show the token of an instance")
 def token(request: PageRequest, instance_id: int) -> HttpResponse:
     """The page, with the instance's token on it: shown when it is asked for, and noted in the audit log."""
     instance = access.instance(request, instance_id)
@@ -62,11 +71,13 @@ def token(request: PageRequest, instance_id: int) -> HttpResponse:
 
 @require_POST
 @operators_page
+@noted("Send a test event")
 def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
     instance = access.instance(request, instance_id)
     try:
         inbound.store_test(instance, timezone.now())
     except inbound.TestRefused as refused:
+        request.audit_target = None
         messages.error(request, f"No test event was sent: {refused}")
         return redirect("console:instance", instance.pk)
     messages.success(
@@ -78,11 +89,13 @@ def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @operators_page
+@noted("Delete an instance")
 def delete(request: PageRequest, instance_id: int) -> HttpResponse:
     """Asks for the name, and deletes the instance whose name was typed."""
     instance = access.instance(request, instance_id)
     typed = request.POST.get("name", "").strip()
     if request.method == "POST" and typed == instance.name:
+        request.audit_target = f"{reverse('console:instance', args=[instance.pk])} ({instance.name})"
         provisioning.delete(instance)
         messages.success(request, f"{instance.name} was deleted, with its events and positions.")
         return redirect("console:instances")

@@ -13,7 +13,7 @@ from accounts import bootstrap, members
 from accounts.members import MemberRefused
 from accounts.models import Role, User
 from console import access, paging
-from console.access import PageRequest, admins_page
+from console.access import PageRequest, admins_page, noted
 
 ROLES = [
     (Role.VIEWER, "Viewer: looks"),
@@ -55,6 +55,7 @@ def listing(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Invite a member")
 def invite_member(request: PageRequest) -> HttpResponse:
     """Make a user; the password that was made up is shown in this answer and never again."""
     form = InviteForm(request.POST, auto_id="invite-%s", label_suffix="")
@@ -68,6 +69,7 @@ def invite_member(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Change a member's role")
 def change_member_role(request: PageRequest, user_id: int) -> HttpResponse:
     member, form = access.member(request, user_id), RoleForm(request.POST)
     if not form.is_valid():
@@ -79,12 +81,14 @@ def change_member_role(request: PageRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Let a member in again")
 def let_member_in(request: PageRequest, user_id: int) -> HttpResponse:
     return _let_in(request, user_id, True, "may log in and call the API again.")
 
 
 @require_POST
 @admins_page
+@noted("Lock a member out")
 def lock_member_out(request: PageRequest, user_id: int) -> HttpResponse:
     return _let_in(request, user_id, False, "can neither log in nor call the API; what they made stays.")
 
@@ -97,6 +101,7 @@ def _let_in(request: PageRequest, user_id: int, active: bool, words: str) -> Htt
 
 @require_POST
 @admins_page
+@noted("Give a member a new password")
 def give_member_password(request: PageRequest, user_id: int) -> HttpResponse:
     """The password that was made up is shown in this answer and never again."""
     member = access.member(request, user_id)
@@ -110,6 +115,7 @@ def give_member_password(request: PageRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Remove a member")
 def remove_member(request: PageRequest, user_id: int) -> HttpResponse:
     member = access.member(request, user_id)
     request.audit_target = member.email

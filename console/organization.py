@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Organization, Role
 from console import secret_card
-from console.access import PageRequest, admins_page, page
+from console.access import PageRequest, admins_page, noted, page
 from events.retry import MOST_RETRIES
 
 POLICIES = [
@@ -44,6 +44,7 @@ def show(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Change the failure policy")
 def change_failure_policy(request: PageRequest) -> HttpResponse:
     form = PolicyForm(request.POST)
     if not form.is_valid():
@@ -58,12 +59,14 @@ def change_failure_policy(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("Show the organization's secret")
 def show_organization_secret(request: PageRequest) -> HttpResponse:
     return _page(request, shown=True)
 
 
 @require_POST
 @admins_page
+@noted("Replace the organization's secret")
 def rotate_organization_secret(request: PageRequest) -> HttpResponse:
     form = secret_card.rotate(request, request.user.organization, "The secret of the organization")
     return _page(request, status=400, form=form) if form else redirect("console:organization")
@@ -71,6 +74,7 @@ def rotate_organization_secret(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @admins_page
+@noted("End a former secret of the organization")
 def end_former_organization_secret(request: PageRequest) -> HttpResponse:
     if not secret_card.end(request, request.user.organization):
         return _page(request, status=404, refused=secret_card.NO_SUCH)

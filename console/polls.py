@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.paging import Moment
 from console import access, paging
-from console.access import PageRequest, operators_page, page
+from console.access import PageRequest, noted, operators_page, page
 from instances.models import Instance
 from polling import provisioning
 from polling.models import Poll
@@ -68,6 +68,7 @@ def _watched(request: PageRequest, instance: Instance, ids: list[str]) -> HttpRe
 
 @require_POST
 @operators_page
+@noted("Poll now")
 def poll(request: PageRequest, instance_id: int) -> HttpResponse:
     """Poll now: the resource that the form names, or all of them; then show how they go."""
     instance = access.instance(request, instance_id)
@@ -79,9 +80,11 @@ def poll(request: PageRequest, instance_id: int) -> HttpResponse:
             raise Http404
     queued: list[int] = []
     refusals = []
+    request.audit_target = None
     for poller in pollers:
         try:
             queued.append(provisioning.poll_now(poller).pk)
+            request.audit_target = f"{request.path} {resource}".strip()
         except PollRefused as refused:
             refusals.append(f"{poller.resource} is not polled now: {refused}")
     if "HX-Request" in request.headers and queued and not refusals:
@@ -99,12 +102,15 @@ def poll(request: PageRequest, instance_id: int) -> HttpResponse:
 
 @require_POST
 @operators_page
+@noted("Read again what was read")
 def backfill(request: PageRequest, instance_id: int) -> HttpResponse:
     """Read again everything since a moment: a dry run, that counts, unless the form says `go`."""
     instance = access.instance(request, instance_id)
     pollers = instance.pollers.select_related("instance__connection")
     poller = get_object_or_404(pollers, resource=_name_in(request, "resource"))
     list_id = _name_in(request, "list")
+    request.audit_action = _said(request.POST.get("go"))
+    request.audit_target = f"{request.path} {poller.resource}"
     try:
         begin_ms = _begin_ms(request.POST)
         queued = provisioning.backfill(
@@ -115,9 +121,17 @@ def backfill(request: PageRequest, instance_id: int) -> HttpResponse:
             list_id=list_id,
         )
     except (ValueError, PollRefused) as error:
+        request.audit_target = None
         messages.error(request, f"{poller.resource} is not read again: {error}")
         return redirect("console:instance", instance.pk)
     return redirect(watching(instance, [queued.pk]))
+
+
+def _said(go: str | None) -> str:
+    """What the audit log says of reading again."""
+    if go is None:
+        return "Count what reading again would bring"
+    return "Read again, and deliver again what was delivered" if go == "all" else "Read again, and bring what is new"
 
 
 def _name_in(request: PageRequest, field: str) -> str:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from acton_hub import masking
 from console import access, curl, records
-from console.access import PageRequest, operators_page, page
+from console.access import PageRequest, noted, operators_page, page
 from elements.acton import sources
 from events import delivery as sending
 from events import outbox
@@ -68,6 +68,7 @@ def one(request: PageRequest, change_id: int) -> HttpResponse:
 
 @require_POST
 @operators_page
+@noted("Deliver a notification again")
 def redeliver(request: PageRequest, change_id: int) -> HttpResponse:
     """Make the deliveries of a change's notification due again: the same bytes, the same id."""
     change = access.change(request, change_id)
@@ -75,6 +76,7 @@ def redeliver(request: PageRequest, change_id: int) -> HttpResponse:
     if count:
         messages.success(request, "It is delivered again, with the same id. Load this page again to see how it went.")
     else:
+        request.audit_target = None
         messages.error(request, "There is nothing to deliver again: it is on its way, or nobody is to be told.")
     return redirect("console:event", change.pk)
 

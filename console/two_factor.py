@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import log_in, two_factor
 from accounts.models import TwoFactor
 from acton_hub.errors import locked_out
-from console.access import PageRequest, page
+from console.access import PageRequest, noted, page
 
 NOT_RIGHT = "Password or code is not right; each code is good once."
 
@@ -35,6 +35,7 @@ def show(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page
+@noted("Begin to set up one's second factor")
 def begin_two_factor(request: PageRequest) -> HttpResponse:
     two_factor.begin(request.user)
     return redirect("console:two_factor")
@@ -66,6 +67,7 @@ def _proven(request: PageRequest) -> TwoFactor | HttpResponse:
 @sensitive_post_parameters()
 @require_POST
 @page
+@noted("Switch one's second factor on")
 def switch_two_factor_on(request: PageRequest) -> HttpResponse:
     refusal = _refusal(request)
     if refusal is not None:
@@ -81,6 +83,7 @@ def switch_two_factor_on(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_POST
 @page
+@noted("Make new recovery codes")
 def make_recovery_codes(request: PageRequest) -> HttpResponse:
     factor = _proven(request)
     if isinstance(factor, HttpResponse):
@@ -91,6 +94,7 @@ def make_recovery_codes(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_POST
 @page
+@noted("Switch one's second factor off")
 def switch_two_factor_off(request: PageRequest) -> HttpResponse:
     factor = _proven(request)
     if isinstance(factor, HttpResponse):

@@ -8,13 +8,14 @@ from django import forms
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from acton_hub import masking
 from api.acton import ask
 from console import access, records, story
-from console.access import PageRequest, operators_page, page
+from console.access import PageRequest, noted, operators_page, page
 from console.event_filter import Moment
 from console.story import Question
 from elements.acton import resources
@@ -59,6 +60,7 @@ def show(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @operators_page
+@noted("Ask Act-On for a record")
 def look(request: PageRequest) -> HttpResponse:
     """Ask Act-On for the record: one call, counted like any other."""
     given = request.POST.dict()
@@ -66,6 +68,7 @@ def look(request: PageRequest) -> HttpResponse:
     if not context["stories"]:
         return render(request, "console/why.html", context, status=400)
     instance = access.instance(request, access.id_of(str(given.get("at", ""))))
+    request.audit_target = reverse("console:instance", args=[instance.pk])
     return render(request, "console/why.html", context | {"look": _looked(instance, context["question"])})
 
 

@@ -1,5 +1,7 @@
 """Who did what from where (CONTRACT §9), with no secret in it."""
 
+import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,11 +9,14 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.test import Client, RequestFactory
+from django.urls import resolve
 from django.utils import timezone
 
 from accounts import audit, bootstrap
 from accounts.models import AuditEntry, Role, User
 from tests import rows
+from tests.act_on import Sandbox
+from tests.console import pages
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -122,7 +127,78 @@ def test_an_action_of_the_console_is_noted(client: Client, user: User) -> None:
     instance = rows.instance(user)
     client.force_login(user)
     client.post(f"/console/instances/{instance.pk}/enabled", {"enabled": "false"})
-    assert entries()[-1] == (user.email, "console: enabled", f"/console/instances/{instance.pk}/enabled", "127.0.0.1")
+    path = f"/console/instances/{instance.pk}/enabled"
+    assert entries()[-1] == (user.email, "console: Disable an instance", path, "127.0.0.1")
+
+
+def test_what_was_done_in_the_console_is_told_by_a_sentence(client: Client, user: User) -> None:
+    path = f"/console/instances/{rows.instance(user).pk}"
+    client.force_login(user)
+    client.post(f"{path}/paused", {"paused": "true"})
+    client.post(f"{path}/paused", {"paused": "false"})
+    client.post(f"{path}/poll", {"resource": "contacts"})
+    client.post(f"{path}/backfill", {"resource": "contacts", "from": "soon"})  # refused
+    client.post(f"{path}/delete", {"name": "Test instance"})
+    assert [(action, target) for _, action, target, _ in entries()][1:] == [
+        ("console: Pause an instance", f"{path}/paused"),
+        ("console: Resume an instance", f"{path}/paused"),
+        ("console: Poll now", f"{path}/poll contacts"),
+        ("console: Delete an instance", f"{path} (Test instance)"),
+    ]
+
+
+def test_every_view_of_the_console_that_changes_something_has_a_sentence(client: Client, user: User) -> None:
+    client.force_login(user)
+    ids = {"instance_id": 999, "change_id": 999, "user_id": 999, "kind": "csv", "key": uuid.UUID(int=1)}
+    silent = set()
+    for name in pages.ROUTES.keys() - pages.OPEN:
+        path = pages.path(name, ids)
+        if client.post(path).status_code != 405 and not hasattr(resolve(path).func, "noted"):
+            silent.add(name)
+    assert silent == {"new", "finish", "authenticate", "signature"}, "these change nothing, or Act-On's answer does"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        ("PATCH", "/accounts/settings", {"notification.webhook.failure.policy": "queue"},
+         "notification.webhook.failure.policy: queue"),
+        ("POST", "/instances/{id}/events/redeliver", {"status": "retry", "from": "2026-01-02"},
+         "/instances/{id}/events/redeliver status=retry from=2026-01-02T00:00:00Z"),
+        ("POST", "/instances/{id}/backfill", {"resource": "contacts", "from": 0, "dryRun": True},
+         "/instances/{id}/backfill contacts, dry run"),
+        ("PUT", "/notifications/subscriptions/deliveries", None,
+         "/notifications/subscriptions/deliveries status=queued"),
+        ("PUT", "/notifications/subscriptions/deliveries?where=status%3D'retry' and id in (7,8)", None,
+         "/notifications/subscriptions/deliveries status=retry id=7,8"),
+        ("PUT", "/notifications/subscriptions/deliveries?where=config.url%3D'https://a.example/k3y' and id>7", None,
+         "/notifications/subscriptions/deliveries id>7 and more"),
+        ("PUT", "/notifications/subscriptions/deliveries?where=status%3D'k3y' or id%3D'k3y'", None,
+         "/notifications/subscriptions/deliveries and more"),
+    ],
+)  # fmt: skip
+def test_the_log_tells_what_a_call_of_the_api_chose_and_nothing_else_of_it(
+    api: Client, user: User, method: str, path: str, body: Any, told: str
+) -> None:
+    pk = rows.instance(user).pk
+    url = path.format(id=pk)
+    assert api.generic(method, url, json.dumps(body or {}), content_type="application/json").status_code == 200
+    assert [target for _, _, target, _ in entries()] == [told.format(id=pk)]
+
+
+def test_what_is_made_by_the_api_is_named(api: Client, user: User) -> None:
+    for path, body in (
+        ("/notifications/subscriptions", {"topics": ["a"], "config": {"url": "https://a.example/k3y"}}),
+        ("/notifications", {"topic": "a", "message": "text"}),
+    ):
+        made = api.post(path, json.dumps(body), content_type="application/json").json()["id"]
+        assert entries()[-1][2] == f"{path}/{made}"
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+def test_an_instance_that_was_made_by_the_api_is_named(api: Client, act_on: Sandbox) -> None:
+    made = api.post("/instances", json.dumps(act_on.body()), content_type="application/json").json()["id"]
+    assert entries()[-1][1:3] == ("Create an instance", f"/instances/{made}")
 
 
 def test_admins_read_their_own_organizations_log(client: Client, user: User) -> None:
@@ -184,7 +260,7 @@ def test_behind_a_proxy_its_word_is_taken_and_else_it_is_not(client: Client, use
             {"enabled": "true"},
             headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"},
         )
-    assert [address for _, action, _, address in entries() if action == "console: enabled"] == [
+    assert [address for _, action, _, address in entries() if action == "console: Enable an instance"] == [
         "127.0.0.1", "203.0.113.9",
     ]  # fmt: skip
 

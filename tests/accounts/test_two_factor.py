@@ -215,4 +215,4 @@ def test_neither_seed_nor_codes_stand_in_the_database(recovery: list[str]) -> No
 
 def test_what_is_done_is_in_the_audit_log(recovery: list[str]) -> None:
     actions = set(AuditEntry.objects.values_list("action", flat=True))
-    assert {"console: begin two factor", "console: switch two factor on"} <= actions
+    assert {"console: Begin to set up one's second factor", "console: Switch one's second factor on"} <= actions

@@ -75,7 +75,7 @@ def test_the_failure_policy_is_the_one_of_the_api(browser: Client, member: User)
     assert browser.post(f"{ACCOUNT}/organization/policy", {"failure_policy": "queue"}).status_code == 302
     api = Client(headers=authorization(member))
     assert api.get("/accounts/settings").json() == {"notification.webhook.failure.policy": "queue"}
-    assert noted() == [("console: change failure policy", "queue")]
+    assert noted() == [("console: Change the failure policy", "queue")]
     text_of(browser.post(f"{ACCOUNT}/organization/policy", {"failure_policy": "forget"}), 400)
     assert api.get("/accounts/settings").json() == {"notification.webhook.failure.policy": "queue"}
 
@@ -88,7 +88,7 @@ def test_a_member_is_made_with_a_password_that_is_shown_once(browser: Client, me
     assert new.check_password(password)
     assert new.secret not in answer
     assert password not in text_of(browser.get(f"{ACCOUNT}/members"))
-    assert noted() == [("console: invite member", "new@acme.example (viewer)")]
+    assert noted() == [("console: Invite a member", "new@acme.example (viewer)")]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_role_access_and_password_of_a_member(browser: Client, member: User, sec
     assert second.check_password(password)
     assert browser.post(f"{path}/remove").status_code == 302
     assert not User.objects.filter(pk=second.pk).exists()
-    assert noted()[0] == ("console: change member role", "second@acme.example (admin)")
+    assert noted()[0] == ("console: Change a member's role", "second@acme.example (admin)")
     assert [target for _, target in noted()[1:]] == ["second@acme.example"] * 4
 
 

@@ -31,7 +31,7 @@ def test_a_contact_is_added_and_a_poll_is_queued(browser: Client, act_on: Sandbo
     assert "was added to the sandbox" in messages_of(response)
     assert act_on.account("GET")["lists"][0]["contacts"] == before + 1
     assert Poll.objects.get(poller__instance=instance).trigger == Poll.Trigger.MANUAL
-    assert AuditEntry.objects.filter(action="console: try out").count() == 1
+    assert AuditEntry.objects.filter(action="console: Add a contact to the sandbox and poll").count() == 1
 
 
 def test_what_act_on_refuses_is_said_and_not_noted(browser: Client, act_on: Sandbox) -> None:
@@ -39,7 +39,7 @@ def test_what_act_on_refuses_is_said_and_not_noted(browser: Client, act_on: Sand
     act_on.account("POST", "/faults", {"kind": "error", "path": "/api/1/list"})
     response = browser.post(f"/console/instances/{instance.pk}/try", follow=True)
     assert "Nothing was tried out" in messages_of(response)
-    assert not AuditEntry.objects.filter(action="console: try out").exists()
+    assert not AuditEntry.objects.filter(action="console: Add a contact to the sandbox and poll").exists()
 
 
 def test_nothing_is_ever_added_in_a_real_account(browser: Client, member: User) -> None:

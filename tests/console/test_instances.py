@@ -268,7 +268,7 @@ def test_the_token_is_shown_on_demand_and_that_is_noted(browser: Client, member:
     assert row.token not in page(browser, f"{LIST}/{row.pk}")
     text = browser.post(f"{LIST}/{row.pk}/token").content.decode()
     assert f'<code id="the-token">{row.token}</code>' in text
-    assert AuditEntry.objects.get(action="console: token").target == f"{LIST}/{row.pk}/token"
+    assert AuditEntry.objects.get(action="console: Show the token of an instance").target == f"{LIST}/{row.pk}/token"
 
 
 def test_the_limits_are_counted_to_the_moment(browser: Client, member: User) -> None:
