@@ -1,6 +1,5 @@
 """Who did what from where, for administrators."""
 
-from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -13,6 +12,7 @@ from accounts import audit
 from accounts.models import AuditEntry
 from console import paging
 from console.access import PageRequest, admins_page
+from console.event_filter import Moment
 
 KINDS = {
     "log-in": ("log-ins", {"action__startswith": "log "}),
@@ -21,20 +21,16 @@ KINDS = {
 }
 
 
-class Day(forms.DateInput):
-    input_type = "date"
-
-
 class Filter(forms.Form):
-    """Each part is optional. Days are in UTC, both of them included."""
+    """Each part is optional. Moments are in UTC."""
 
     who = forms.CharField(label="Who", max_length=254, required=False)
     did = forms.CharField(label="Did, or to what", max_length=200, required=False)
     kind = forms.ChoiceField(
         label="Kind", required=False, choices=[("", "any"), *((key, words) for key, (words, _) in KINDS.items())]
     )
-    since = forms.DateField(label="From (UTC)", required=False, widget=Day)
-    until = forms.DateField(label="To (UTC)", required=False, widget=Day)
+    since = forms.DateTimeField(label="From (UTC)", required=False, widget=Moment)
+    until = forms.DateTimeField(label="To (UTC)", required=False, widget=Moment)
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
@@ -55,9 +51,9 @@ class Filter(forms.Form):
         if wanted["kind"]:
             entries = entries.filter(**KINDS[wanted["kind"]][1])
         if wanted["since"]:
-            entries = entries.filter(at__gte=datetime.combine(wanted["since"], time.min, UTC))
+            entries = entries.filter(at__gte=wanted["since"])
         if wanted["until"]:
-            entries = entries.filter(at__lte=datetime.combine(wanted["until"], time.max, UTC))
+            entries = entries.filter(at__lte=wanted["until"])
         return entries
 
 

@@ -149,5 +149,5 @@ def _begin_ms(sent: Any) -> int:
     try:
         begin = moment.validate_python(sent.get("from", "").strip())
     except ValidationError:
-        raise ValueError("say since when: a day and a time of day (UTC)") from None
+        raise ValueError("say since when: a day and a time of day") from None
     return max(0, int(begin.timestamp() * 1000))

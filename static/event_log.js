@@ -1,4 +1,4 @@
-// The event log while one looks at it: rows that come in, and times in the reader's zone.
+// The event log while one looks at it: rows that come in.
 "use strict";
 
 const EVERY_MS = 2000;
@@ -97,26 +97,3 @@ if (live) {
     }
   });
 }
-
-// The form's moments are sent in UTC; here they are shown, and typed, in the reader's zone.
-function localText(moment) {
-  const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
-  return shifted.toISOString().slice(0, 16);
-}
-
-document.querySelectorAll("input[type=datetime-local]").forEach((field) => {
-  const sent = document.createElement("input");
-  sent.type = "hidden";
-  sent.name = field.name;
-  sent.value = field.value;
-  field.removeAttribute("name");
-  field.after(sent);
-  const label = document.querySelector(`label[for="${field.id}"]`);
-  label.textContent = label.textContent.replace("(UTC)", "(your time)");
-  if (field.value) {
-    field.value = localText(new Date(`${field.value}Z`));
-  }
-  field.addEventListener("input", () => {
-    sent.value = field.value ? new Date(field.value).toISOString().slice(0, 16) : "";
-  });
-});

@@ -112,6 +112,39 @@ def test_moments_are_typed_in_the_readers_zone_and_shared_in_utc(page: Page, sha
     page.get_by_role("button", name="Show").click()
     page.wait_for_url(re.compile("end=2026-01-02T16%3A00"))
     assert "begin=2026-01-02T15%3A30" in page.url
+    page.reload()
+    expect(page.get_by_label("From (your time)")).to_have_value("2026-01-02T10:30")
+
+
+def test_on_other_pages_moments_are_typed_in_the_readers_zone_too(page: Page, shared: Hub) -> None:
+    page.goto(f"{shared.running.url}/console/audit")
+    page.get_by_label("From (your time)").fill("2026-01-02T10:30")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(re.compile("since=2026-01-02T15%3A30&until="))
+    expect(page.get_by_label("From (your time)")).to_have_value("2026-01-02T10:30")
+
+    page.goto(f"{shared.running.url}/console/events/why")
+    page.get_by_label("Object id").fill("l-0001:1")
+    page.get_by_label("Changed (your time)").fill("2026-01-02T10:30")
+    page.get_by_role("button", name="Find out").click()
+    page.wait_for_url(re.compile("changed=2026-01-02T15%3A30"))
+
+    page.goto(f"{shared.running.url}/console/instances/{instance_of(shared)}")
+    page.get_by_text("Set back").click()
+    page.get_by_label("Everything since (your time)").fill("2026-01-02T10:30")
+    with page.expect_request("**/backfill") as asked:
+        page.get_by_role("button", name="Dry run").click()
+    assert "from=2026-01-02T15%3A30" in (asked.value.post_data or "")
+
+
+def test_without_scripts_moments_are_typed_in_utc_and_labelled_so(
+    context: BrowserContext, shared: Hub, chromium: Browser
+) -> None:
+    plain = chromium.new_context(java_script_enabled=False, storage_state=context.storage_state())
+    page = plain.new_page()
+    page.goto(f"{shared.running.url}/console/audit?since=2026-01-02T15:30")
+    expect(page.get_by_label("From (UTC)")).to_have_value("2026-01-02T15:30")
+    plain.close()
 
 
 def test_the_live_tail_shows_what_comes_in_and_can_be_paused(page: Page, shared: Hub) -> None:
