@@ -16,6 +16,47 @@ function localize(root) {
   });
 }
 
+// Distances, as `3 min ago`, grow while one looks: reckoned from what the page said and the time that passed since then.
+const TICK_MS = 5000;
+const zeros = new WeakMap(); // each distance's moment, on the reader's clock, whatever that says
+let ticking = null;
+
+function span(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const hours = Math.floor((seconds % 86400) / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  if (days) {
+    return hours ? `${days} d ${hours} h` : `${days} d`;
+  }
+  if (hours) {
+    return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
+  }
+  return minutes ? `${minutes} min` : `${seconds} s`;
+}
+
+function tick() {
+  document.querySelectorAll("time[data-ago]").forEach((time) => {
+    if (!zeros.has(time)) {
+      zeros.set(time, Date.now() - Number(time.dataset.ago) * 1000);
+    }
+    const seconds = Math.round((Date.now() - zeros.get(time)) / 1000);
+    // What lay ahead has come by now, but not by what this page knows: it does not say that it is late.
+    const past = Number(time.dataset.ago) < 0 ? "now" : `${span(seconds)} ago`;
+    const words = seconds < 0 ? `in ${span(-seconds)}` : past;
+    if (time.textContent !== words) {
+      time.textContent = words;
+    }
+  });
+}
+
+function tickWhileSeen() {
+  clearInterval(ticking);
+  if (!document.hidden) {
+    tick();
+    ticking = setInterval(tick, TICK_MS);
+  }
+}
+
 function localText(moment) {
   const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
   return shifted.toISOString().slice(0, 16);
@@ -41,8 +82,11 @@ function localizeFields(root) {
 function localizeAll(root) {
   localize(root);
   localizeFields(root);
+  tick(); // takes note of what is new
 }
 
 localizeAll(document);
+tickWhileSeen();
+document.addEventListener("visibilitychange", tickWhileSeen);
 document.addEventListener("htmx:load", (event) => localizeAll(event.target));
 document.addEventListener("rows:added", (event) => localize(event.detail));

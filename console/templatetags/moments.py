@@ -48,13 +48,19 @@ def _machine(moment: datetime) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """A moment as its distance from now, `3 min ago` or `in 3 min`; the moment itself, in UTC, on hover."""
+    """A moment as its distance from now, `3 min ago` or `in 3 min`; the moment itself, in UTC, on hover.
+
+    The page keeps it up to date (static/times.js): from the distance here, since the reader's clock may be wrong.
+    """
     if moment is None:
         return ""
     moment = moment.astimezone(UTC)
     distance = timezone.now() - moment
     words = f"{span(distance)} ago" if distance >= timedelta(0) else f"in {span(-distance)}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', _machine(moment), f"{moment:%F %T} UTC", words)
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago="{}">{}</time>',
+        _machine(moment), f"{moment:%F %T} UTC", round(distance.total_seconds()), words,
+    )  # fmt: skip
 
 
 @register.filter

@@ -147,6 +147,27 @@ def test_without_scripts_moments_are_typed_in_utc_and_labelled_so(
     plain.close()
 
 
+def test_distances_grow_while_one_looks_and_not_while_the_tab_is_hidden(page: Page, shared: Hub) -> None:
+    shared.poll(instance_of(shared))
+    page.clock.install()
+    page.goto(f"{shared.running.url}/console/instances/{instance_of(shared)}")
+    figure = page.locator(".stats div")
+    last = figure.filter(has_text="Last poll").locator("time")
+    following = figure.filter(has_text="Next poll").locator("time")
+    expect(last).to_have_text(re.compile(r"^\d+ s ago"))
+    expect(following).to_have_text(re.compile("^in "))
+    page.clock.run_for(125_000)
+    expect(last).to_have_text("2 min ago")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.run_for(3 * 3_600_000)
+    expect(last).to_have_text("2 min ago")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(last).to_have_text("3 h 2 min ago")
+    expect(following).to_have_text("now")
+
+
 def test_the_live_tail_shows_what_comes_in_and_can_be_paused(page: Page, shared: Hub) -> None:
     asked: list[str] = []
     page.clock.install()
