@@ -50,4 +50,19 @@ def _copy(source: Any, target: Any, most: int) -> int:
     return length
 
 
-application = with_length(get_wsgi_application())
+def without_body_for_head(app: App) -> App:
+    """Django answers HEAD with the body of GET; gunicorn, which is to drop it, warns of each."""
+
+    def answered(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        body = app(environ, start_response)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return body
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+        return []
+
+    return answered
+
+
+application = without_body_for_head(with_length(get_wsgi_application()))
