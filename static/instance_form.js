@@ -5,15 +5,18 @@ function byId(id) {
   return document.getElementById(id);
 }
 
+// Above its end the slider would show another interval than the number: there it is hidden.
 function agree(slider, number) {
-  slider.hidden = false;
-  slider.value = number.value || 15;
+  function follow() {
+    slider.hidden = Number(number.value) > Number(slider.max);
+    slider.value = number.value || 15;
+  }
+
+  follow();
   slider.addEventListener("input", () => {
     number.value = slider.value;
   });
-  number.addEventListener("input", () => {
-    slider.value = number.value;
-  });
+  number.addEventListener("input", follow);
 }
 
 function newKey() {

@@ -213,6 +213,20 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} was not reached")
 
 
+def test_the_slider_shows_no_other_interval_than_the_number(hub: Hub, page: Page) -> None:
+    page.goto(f"{hub.running.url}/console/instances/new")
+    page.get_by_label("Events Enabled").check()
+    slider, number = page.locator("#interval"), page.locator("#id_refresh_minutes")
+    number.fill("240")
+    expect(slider).to_be_visible()
+    expect(slider).to_have_value("240")
+    number.fill("241")
+    expect(slider).to_be_hidden()
+    number.fill("30")
+    expect(slider).to_have_value("30")
+    expect(slider).to_be_visible()
+
+
 def test_the_form_by_keyboard_alone(hub: Hub, page: Page) -> None:
     page.goto(f"{hub.running.url}/console/instances/new")
     for selector, text in (("#id_name", "By keyboard"), ("#id_api_key", "keys"), ("#id_api_secret", "s3cret")):

@@ -11,7 +11,7 @@ from accounts.models import User
 from console import records
 from console.records import Field
 from events import signing
-from events.models import Delivery, EventStatus, Notification
+from events.models import INBOUND, Delivery, EventStatus, Notification
 from polling.models import Poll
 from tests.console import rows
 
@@ -71,6 +71,20 @@ def test_the_poll_that_found_it_is_shown(browser: Client, member: User) -> None:
 
 def test_a_pruned_poll_is_told(browser: Client, member: User) -> None:
     assert "It is not kept any more" in page(browser, rows.change(rows.instance(member)).pk)
+
+
+@pytest.mark.parametrize(("resource", "words"), [("test", "it is a test event"), ("webhook", "it came from outside")])
+def test_what_no_poll_found_says_where_it_came_from(browser: Client, member: User, resource: str, words: str) -> None:
+    change = rows.change(rows.instance(member), version=f"{INBOUND}1", object_type=resource)
+    assert words in page(browser, change.pk)
+
+
+def test_headers_are_said_to_be_those_of_an_attempt_to_come(browser: Client, member: User) -> None:
+    change = rows.change(rows.instance(member))
+    assert "an attempt made now would send" in page(browser, change.pk)
+    assert "Each attempt before sent the same id" not in page(browser, change.pk)
+    Delivery.objects.update(attempts_made=1)
+    assert "Each attempt before sent the same id" in page(browser, change.pk)
 
 
 def test_the_notification_is_shown_as_it_is_sent(browser: Client, member: User) -> None:

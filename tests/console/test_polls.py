@@ -131,6 +131,13 @@ def test_while_a_poll_runs_nothing_is_read_again(browser: Client, member: User) 
     assert browser.post(f"{LIST}/{row.pk}/backfill", {"resource": "unknown"}).status_code == 404
 
 
+def test_the_window_of_a_poll_that_had_nothing_to_read_has_only_an_end(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poll(rows.poller(row), from_ms=None, to_ms=1_767_225_600_000)
+    text = browser.get(f"{LIST}/{row.pk}/polls").content.decode()
+    assert re.search(r'nothing to read<br>up to <time datetime="2026-01-01T00:00:00.000Z"', text)
+
+
 def test_every_poll_is_listed_in_pages(browser: Client, member: User) -> None:
     row = rows.instance(member)
     poller = rows.poller(row)
