@@ -189,7 +189,8 @@ def _read_list(run: Run, list_id: str, name: str, since_ms: int) -> fetching.Rea
     def on_page(records: list[Record], last: bool) -> bool:
         # What Act-On does not filter by date is read until it is old enough, where it comes newest first.
         enough = last or (not source.bounds and run.order.is_old_enough(records, since_ms, run.configuration))
-        unread = fetching.unread(records, run.bookmark)  # else a backfill counts the overlap as something stored before
+        # A backfill would count the overlap as something that was stored before; a poll remembers what it has seen.
+        unread = records if run.poll.backfill is None else fetching.unread(records, run.bookmark)
         with transaction.atomic():
             _store(run, [record for record in unread if source.matches(record)], since_ms)
             if enough and run.poll.backfill is None:
