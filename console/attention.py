@@ -109,18 +109,21 @@ def of_callbacks(organization_id: int) -> list[Item]:
 
 
 def _of_callback(row: Subscription, queued: int) -> Item:
-    page = reverse("console:instance", args=[row.instance_id]) if row.instance_id else reverse("console:events")
     events = f"{reverse('console:events')}?status=queued"
     if row.instance_id:
         events = f"{events}&instance={row.instance_id}"
     title = f"{row.instance.name} ({row.host})" if row.instance else row.url
     waiting = "One delivery is queued." if queued == 1 else f"{queued:,} deliveries are queued."
+    if row.instance_id:
+        link, action = f"{reverse('console:instance', args=[row.instance_id])}#waiting", "Release them"
+    else:  # a subscription that a user made: no page is its own
+        link, action = events, "Look at them"
     if not row.active:
-        text = f"The callback failed so often that it is not called any more. {waiting}"
-        return Item("deactivated", title, text, page, "Release them", since=row.failing_since)
+        text = f"The callback failed, and is not called any more. {waiting}"
+        return Item("deactivated", title, text, link, action, since=row.failing_since)
     if queued:
         text = f"{waiting} They wait until they are released."
-        return Item("queued", title, text, events, "Look at them", since=row.failing_since)
+        return Item("queued", title, text, link, action, since=row.failing_since)
     text = "The callback accepts nothing. One delivery at a time is tried."
     link = events.replace("queued", "retry")
     return Item("callback failing", title, text, link, "Look at its deliveries", since=row.failing_since)

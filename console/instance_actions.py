@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access, instances
 from console.access import PageRequest, admins_page, operators_page
-from events import inbound
+from events import inbound, outbox
+from events.models import Delivery
 from instances.actions import set_enabled, set_paused
 from instances.models import Instance
 from polling import provisioning
@@ -74,6 +75,22 @@ def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
         "A test event is on its way. Load this page again in a moment: it is shown here, with every attempt.",
     )
     return redirect(f"{reverse('console:events')}?{urlencode({'instance': str(instance.pk), 'resource': 'test'})}")
+
+
+@require_POST
+@operators_page
+def release_deliveries(request: PageRequest, instance_id: int) -> HttpResponse:
+    """All that is queued for the instance's callback is due at once, and the callback is called again."""
+    instance = access.instance(request, instance_id)
+    queued = Delivery.objects.filter(subscription=instance.subscription, status=Delivery.Status.QUEUED)
+    count = outbox.release(queued, timezone.now())
+    if count:
+        released = "One delivery is" if count == 1 else f"{count:,} deliveries are"
+        messages.success(request, f"{released} released: the callback is called again, with the ids as before.")
+    else:
+        request.audit_target = None
+        messages.warning(request, "Nothing is queued any more: somebody else released it, or it was delivered again.")
+    return redirect("console:instance", instance.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

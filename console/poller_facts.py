@@ -52,8 +52,8 @@ def of_callback(instance: Instance) -> Iterator[Fact]:
     if not instance.callback_url:
         yield Fact("bad", "It has no callback URL: nobody is told.", link=page, action="Open the instance")
     elif not subscription.active:
-        text = "Its callback failed so often that the subscription was deactivated: deliveries are queued."
-        yield Fact("bad", text, link=page, action="Release them")
+        text = "Its callback failed, and the subscription was deactivated: deliveries are queued."
+        yield Fact("bad", text, link=f"{page}#waiting", action="Release them")
     elif subscription.failing_since:
         text = "Its callback has accepted nothing since {}. It is tried with one delivery every few seconds."
         yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")

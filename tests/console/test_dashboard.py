@@ -133,8 +133,8 @@ def queued(row: Instance) -> None:
         (late, "It should have been polled and was not", "/console/instances/{}"),
         (failing, "Act-On said no", "/console/instances/{}"),
         (callback_failing, "The callback accepts nothing", "/console/events?status=retry&amp;instance={}"),
-        (deactivated, "is not called any more. One delivery is queued.", "/console/instances/{}"),
-        (queued, "One delivery is queued. They wait", "/console/events?status=queued&amp;instance={}"),
+        (deactivated, "is not called any more. One delivery is queued.", "/console/instances/{}#waiting"),
+        (queued, "One delivery is queued. They wait", "/console/instances/{}#waiting"),
     ],
 )
 def test_what_is_wrong_is_told_with_a_link(
