@@ -52,6 +52,7 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
     if instance is None or _asks_acton(request.POST, instance):
         kept = {name: value for name, value in request.POST.items() if name not in NOT_KEPT}
         return authorize.begin(request, kept, sheet.body | {"configuration": sheets.whole(sheet)}, instance)
+    words = _words_of_change(sheet, instance)
     try:
         provisioning.update(
             instance,
@@ -64,8 +65,19 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
     except ConfigurationError as error:
         sheets.show(sheet, error)
         return _render(request, sheet)
-    messages.success(request, f"{instance.name} was changed. Its positions are kept.")
+    messages.success(request, f"{instance.name} was changed.{words}")
     return redirect("console:instance", instance.pk)
+
+
+def _words_of_change(sheet: Sheet, instance: Instance) -> str:
+    """What becomes of the positions, told before the change: afterwards nobody knows what was there."""
+    gone = sheet.forgotten
+    words = "".join(f" {name} is polled no more; its position is forgotten." for name in gone)
+    if len(gone) == len(sheet.polled):
+        return words
+    if sheet.body["configuration"]["event.notification.enabled"] and not instance.events_enabled:
+        return f"{words} Events begin now: what changed while they were off is not sent."
+    return f"{words} {'The other' if gone else 'Its'} positions are kept."
 
 
 def _asks_acton(data: QueryDict, instance: Instance) -> bool:

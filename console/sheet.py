@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -16,6 +17,7 @@ from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
 from instances.models import Instance
 
 REQUIRED = ("api_key", "api_secret", "oauth_callback_url")
+FORGET = "forget:"  # and a resource: the box that says that its position may go
 
 
 @dataclass
@@ -29,10 +31,29 @@ class Sheet:
     body: dict[str, Any] = field(default_factory=dict)
     chosen: list[dict[str, Any]] = field(default_factory=list)
     opened: str = ""  # the resource whose pane is open
+    confirmed: set[str] = field(default_factory=set)  # resources whose positions may be forgotten
+    unconfirmed: list[str] = field(default_factory=list)  # those that nobody said so of, when it was to be saved
 
     @property
     def is_new(self) -> bool:
         return self.instance is None
+
+    @cached_property
+    def polled(self) -> list[str]:
+        """The resources that the stored instance polls."""
+        return list(self.instance.pollers.order_by("pk").values_list("resource", flat=True)) if self.instance else []
+
+    @property
+    def forgotten(self) -> list[str]:
+        """Those among them that it would poll no more; their positions go."""
+        pollers = self.body["configuration"].get(instance_form.POLLERS)
+        return [name for name in self.polled if name not in pollers] if isinstance(pollers, dict) else []
+
+    @property
+    def forgotten_without_pane(self) -> list[str]:
+        """Those that no pane shows: another name was typed over theirs, or they are not in the JSON or the file."""
+        shown = {pane["resource"] for pane in self.chosen} if self.mode == "form" else set()
+        return [name for name in self.forgotten if name not in shown]
 
     @property
     def cost(self) -> str:
@@ -109,6 +130,7 @@ def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> She
     panes = [{name: each[name].value() or "" for name in each.fields} for each in forms.forms]
     sheet = _sheet(form, forms, "json" if data.get("mode") == "json" else "form", instance, values, panes)
     sheet.opened = opened
+    sheet.confirmed = {name.removeprefix(FORGET) for name in data if name.startswith(FORGET)}
     return sheet
 
 
@@ -163,7 +185,7 @@ def added(data: QueryDict, sheet: Sheet) -> Sheet:
 
 
 def is_accepted(sheet: Sheet) -> bool:
-    """Whether the API would take it; else its words stand beside the field."""
+    """Whether the API would take it, and each position that goes may go; else what is wrong stands beside its field."""
     form = sheet.form
     form.is_valid()
     raw = sheet.body["configuration"]
@@ -175,6 +197,7 @@ def is_accepted(sheet: Sheet) -> bool:
     if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
         form.add_error("further", problem)
     panes_are_valid = sheet.mode == "json" or _panes_are_valid(sheet)
+    sheet.unconfirmed = [name for name in sheet.forgotten if name not in sheet.confirmed]
     for error in form_rules.problems(sheet.body):
         show(sheet, error)
     try:
@@ -184,7 +207,9 @@ def is_accepted(sheet: Sheet) -> bool:
         _say(form, str(first["loc"][0]), first["msg"].removeprefix("Value error, "))
         return False
     sheet.body |= {"name": said.name} | ({"tags": said.tags} if said.tags else {})
-    return panes_are_valid and not form.errors and not (sheet.mode == "form" and sheet.panes.total_error_count())
+    if form.errors or sheet.unconfirmed:
+        return False
+    return panes_are_valid and not (sheet.mode == "form" and sheet.panes.total_error_count())
 
 
 def _panes_are_valid(sheet: Sheet) -> bool:
