@@ -117,6 +117,15 @@ def test_an_instance_that_was_never_polled_says_so(browser: Client, member: User
     assert "nothing waits for the callback" in text
 
 
+def test_lists_that_did_not_change_were_looked_at(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poll(rows.poller(row, checked_ms=rows.NOW_MS + 600_000))
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "No list was read yet" not in text
+    assert "No list changed from" in text
+    assert "2025-11-24 16:10:00" in text
+
+
 def test_secrets_are_masked(browser: Client, member: User) -> None:
     row = rows.instance(member)
     change = rows.change(row)
