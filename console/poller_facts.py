@@ -9,6 +9,7 @@ from django.utils.html import format_html
 
 from console.templatetags.moments import utc, utc_ms
 from elements.acton.sources import Source, source_of
+from events import retry
 from instances.configuration import ConfigurationError
 from instances.models import Instance
 from polling import configuration, templates
@@ -55,8 +56,13 @@ def of_callback(instance: Instance) -> Iterator[Fact]:
         text = "Its callback failed, and the subscription was deactivated: deliveries are queued."
         yield Fact("bad", text, link=f"{page}#waiting", action="Release them")
     elif subscription.failing_since:
-        text = "Its callback has accepted nothing since {}. It is tried with one delivery every few seconds."
-        yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")
+        text = (
+            "Its callback has accepted nothing since {}. After each attempt that fails it rests for {} to {} s, "
+            "whatever is due; each delivery has pauses of its own besides, longer after every failure."
+        )
+        rests = (retry.LEAST_REST.seconds, retry.MOST_REST.seconds)
+        said = format_html(text, utc(subscription.failing_since), *rests)
+        yield Fact("bad", said, link=page, action="Open the instance")
     elif subscription.not_before:
         yield Fact("off", format_html("Its callback asked for patience until {}.", utc(subscription.not_before)))
 

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from elements.acton.default_poller import DEFAULT
+from events import retry
 from events.models import Delivery, EventStatus, Subscription, TrackedObject
 from instances.models import Instance
 from polling.models import Poll, Poller
@@ -252,6 +253,23 @@ def test_the_last_change_decides(browser: Client, poller: Poller, status: str, d
     assert words in text
     assert f'href="/console/events/{change.pk}"' in text
     assert ("The callback said no" in text) is True
+
+
+def test_the_pauses_of_a_delivery_are_not_those_of_its_callback(browser: Client, poller: Poller) -> None:
+    failing_callback(poller)
+    rows.change(
+        poller.instance,
+        ID,
+        poller=poller,
+        event_status=EventStatus.CONSUMED,
+        delivery_status=Delivery.Status.RETRY,
+    )
+    Delivery.objects.update(attempts_made=5, next_attempt_at=timezone.now() + retry.LONGEST)
+    text = why(browser)
+    assert "5 attempts failed, the next one" in text
+    assert (
+        "After each attempt that fails it rests for 1 to 4 s, whatever is due; each delivery has pauses of its" in text
+    )
 
 
 def test_nobody_else_is_looked_at(browser: Client, poller: Poller, stranger: User) -> None:
