@@ -70,11 +70,9 @@ def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
     except inbound.TestRefused as refused:
         messages.error(request, f"No test event was sent: {refused}")
         return redirect("console:instance", instance.pk)
-    messages.success(
-        request,
-        "A test event is on its way. Load this page again in a moment: it is shown here, with every attempt.",
-    )
-    return redirect(f"{reverse('console:events')}?{urlencode({'instance': str(instance.pk), 'resource': 'test'})}")
+    messages.success(request, "A test event is on its way. It shows here by itself, with every attempt.")
+    query = urlencode({"instance": str(instance.pk), "resource": "test", "live": "on"})
+    return redirect(f"{reverse('console:events')}?{query}")
 
 
 @require_POST

@@ -96,6 +96,9 @@ if (live) {
       run(turn);
     }
   });
+  if ("begins" in live.dataset) {
+    live.click();
+  }
 }
 
 // The form's moments are sent in UTC; here they are shown, and typed, in the reader's zone.
