@@ -45,6 +45,7 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
         case "add":
             return _render(request, sheets.added(request.POST, sheet))
         case "preview":
+            sheet = sheets.with_changed_open(request.POST, sheet)
             return _render(request, sheet, preview=form_preview.of(sheet))
     if not sheets.is_accepted(sheet):
         return _render(request, sheet)

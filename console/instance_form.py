@@ -150,6 +150,7 @@ class PollerForm(forms.Form):
     created_format = forms.CharField(label="Created Date Format", required=False)
     zone = forms.CharField(label="Time zone of the dates", required=False, help_text="None means UTC.")
     others = forms.CharField(required=False, widget=forms.HiddenInput)  # JSON: keys that have no field here
+    opened = forms.CharField(required=False, widget=forms.HiddenInput)  # whether the pane is open; scripts keep it
 
     def clean_others(self) -> str:
         text: str = self.cleaned_data["others"]

@@ -30,7 +30,7 @@ class Sheet:
     instance: Instance | None
     body: dict[str, Any] = field(default_factory=dict)
     chosen: list[dict[str, Any]] = field(default_factory=list)
-    opened: str = ""  # the resource whose pane is open
+    opened: str = ""  # the resource whose pane was just added
     confirmed: set[str] = field(default_factory=set)  # resources whose positions may be forgotten
     unconfirmed: list[str] = field(default_factory=list)  # those that nobody said so of, when it was to be saved
 
@@ -134,6 +134,24 @@ def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> She
     return sheet
 
 
+def with_changed_open(data: QueryDict, sheet: Sheet) -> Sheet:
+    """The same sheet, with each pane open in which something was changed: scripts tell which ones were open, without
+    them this is the one that somebody works at.
+    """
+    if sheet.instance is None or sheet.mode == "json":
+        return sheet
+    stored = dict(sheet.instance.pollers.values_list("resource", "configuration"))
+    panes = [
+        pane
+        | {
+            "opened": pane["opened"]
+            or (pane["selected"] and instance_form.entry_of(pane) != stored.get(pane["resource"]))
+        }
+        for pane in sheet.chosen
+    ]
+    return sent(_with_panes(data, panes), sheet.instance)
+
+
 def switched(data: QueryDict, sheet: Sheet) -> Sheet:
     """The other spelling, holding what was typed in this one; it stays where the JSON cannot be read."""
     changed = data.copy()
@@ -180,7 +198,7 @@ def added(data: QueryDict, sheet: Sheet) -> Sheet:
     at = max((number for number, pane in enumerate(panes) if pane["selected"]), default=0)
     number = next(number for number in itertools.count(2) if f"{panes[at]['resource']}-{number}" not in names)
     name = f"{panes[at]['resource']}-{number}"
-    copy = panes[at] | {"resource": name, "selected": True}
+    copy = panes[at] | {"resource": name, "selected": True, "opened": True}
     return sent(_with_panes(data, [*panes[: at + 1], copy, *panes[at + 1 :]]), sheet.instance, opened=name)
 
 
@@ -229,7 +247,7 @@ def show(sheet: Sheet, error: ConfigurationError) -> None:
     if number is not None and sheet.mode == "form":
         _say(sheet.panes.forms[number], name, error.problem)
     elif number is not None:
-        _say(sheet.form, "raw", f"{error.key.removeprefix('configuration.')}: {error.problem}")
+        sheet.form.add_error("raw", _sentence(f"{error.key.removeprefix('configuration.')}: {error.problem}"))
     else:
         _say(sheet.form, name, error.problem if name else f"{error.key}: {error.problem}")
 

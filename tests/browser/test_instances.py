@@ -85,8 +85,11 @@ def test_an_instance_from_its_making_to_its_end(hub: Hub, page: Page) -> None:
 
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Name").first.fill("Alpha, changed")
+    page.get_by_label("Configure campaigns").click()
     page.get_by_role("button", name="Preview").click()
     expect(page.locator("#preview")).to_contain_text("would be an event now", timeout=30_000)
+    expect(page.get_by_role("heading", name="Event Poller Configuration for 'campaigns'")).to_be_visible()
+    expect(page.get_by_role("heading", name="Event Poller Configuration for 'contacts'")).to_be_hidden()
     page.get_by_role("button", name="Save", exact=True).last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Alpha, changed")
 

@@ -18,6 +18,7 @@ from instances.models import Instance
 from polling.models import Poller
 from tests.act_on import Sandbox
 from tests.conftest import authorization
+from tests.console import rows
 from tests.console.flow import FIELDS, code_for, fields_of, send, sent_to_acton
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -114,7 +115,7 @@ def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
         "p-1-url": "/no",
     }
     text = browser.post("/console/instances/new", empty | wrong).content.decode()
-    assert text.count('<p class="field-error" role="alert">') == 7
+    assert text.count('<p class="field-error" role="alert">') == 8
     text = browser.post("/console/instances/new", FIELDS | {"p-0-selected": ""}).content.decode()
     assert text.count('<p class="field-error" role="alert">') == 1
 
@@ -308,12 +309,48 @@ def test_a_preview_tells_each_record_and_stores_nothing(browser: Client, act_on:
 def test_a_preview_that_fails_says_why(browser: Client, act_on: Sandbox) -> None:
     made = send(browser, act_on)
     path = f"/console/instances/{made.pk}/edit"
-    text = browser.post(path, FIELDS | {"p-0-url": "/nothing", "action": "preview"}).content.decode()
-    assert "No preview: event.poller.configuration.contacts.url" in text
     act_on.account("POST", "/faults", {"kind": "error", "path": "/api/1/list"})
     assert "No preview: Act-On answered 500" in browser.post(path, FIELDS | {"action": "preview"}).content.decode()
     text = browser.post("/console/instances/new", FIELDS | {"action": "preview"}).content.decode()
     assert "once the instance is authenticated" in text
+
+
+def open_panes(text: str) -> list[str]:
+    return re.findall(r"<details open>\s*<summary aria-label=\"Configure ([^\"]*)", text)
+
+
+def test_what_keeps_a_preview_back_is_told_beside_its_field(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poller(row)
+    path = f"/console/instances/{row.pk}/edit"
+    wrong = FIELDS | {
+        "p-0-url": "/lists/{listId}/contacts?where=${nope}",
+        "p-0-updated_format": "",
+        "action": "preview",
+    }
+    wrong |= {"p-0-id_field": ""}
+    text = html.unescape(browser.post(path, wrong).content.decode())
+    errors = re.findall(r'<p class="field-error" role="alert">(.*?)</p>', text)
+    assert errors == ["unknown template ${nope}.", "String should have at least 1 character."]
+    assert "No preview: Correct what is marked first." in text
+    assert open_panes(text) == ["contacts"]
+    elsewhere = browser.post(path, FIELDS | {"callback_url": "", "action": "preview"}).content.decode()
+    assert "No preview: event.notification.callback.url: is required" in elsewhere
+    raw = json.dumps({"contacts": {"url": "/nothing", "idField": ""}})
+    text = browser.post(path, FIELDS | {"mode": "json", "raw": raw, "action": "preview"}).content.decode()
+    assert text.count('<p class="field-error" role="alert">event.poller.configuration.contacts.') == 2
+
+
+def test_a_preview_keeps_the_pane_open_that_one_works_at(browser: Client, act_on: Sandbox) -> None:
+    made = send(browser, act_on)
+    path = f"/console/instances/{made.pk}/edit"
+    fields = fields_of(browser.get(path).content.decode()) | {"action": "preview"}
+    assert open_panes(browser.post(path, fields).content.decode()) == []
+    changed = browser.post(path, fields | {"p-0-url": "/lists/l-0001/contacts"}).content.decode()
+    assert open_panes(changed) == ["contacts"]
+    assert "would be an event now" in changed
+    told_by_a_script = browser.post(path, fields | {"p-0-opened": "on"}).content.decode()
+    assert open_panes(told_by_a_script) == ["contacts"]
 
 
 def test_looking_is_not_noted_and_changing_is(browser: Client, act_on: Sandbox) -> None:
