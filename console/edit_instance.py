@@ -14,7 +14,7 @@ from console import sheet as sheets
 from console.access import PageRequest, operators_page
 from console.models import Authorization
 from console.sheet import Sheet
-from instances.configuration import ConfigurationError
+from instances.configuration import MASK, ConfigurationError
 from instances.models import Instance
 from polling import provisioning
 
@@ -25,6 +25,8 @@ NOT_KEPT = ("api_secret", "csrfmiddlewaretoken", "action")
 
 def _render(request: PageRequest, sheet: Sheet, **more: object) -> HttpResponse:
     instance = sheet.instance
+    if request.POST.get("api_secret") and "HX-Request" not in request.headers:
+        sheets.ask_for_secret(sheet)  # htmx changes parts of the page, and leaves that field as it is
     context = {
         "sheet": sheet,
         "instance": instance,
@@ -106,9 +108,15 @@ def _again(request: PageRequest, authorization_id: str) -> Sheet:
     """The form that was sent, but for its secret. Raises Http404 for anybody else's."""
     rows = Authorization.objects.filter(user=request.user).select_related("instance__connection")
     row = get_object_or_404(rows, pk=access.id_of(authorization_id))
+    kept = json.loads(row.form)
+    if not kept["data"]:
+        return sheets.blank(row.instance)
     data = QueryDict(mutable=True)
-    data.update(json.loads(row.form)["data"])
-    return sheets.sent(data, row.instance) if data else sheets.blank(row.instance)
+    data.update(kept["data"])
+    sheet = sheets.sent(data, row.instance)
+    if kept["body"]["configuration"].get(instance_form.KEYS["api_secret"]) != MASK:
+        sheets.ask_for_secret(sheet)
+    return sheet
 
 
 def _other(request: PageRequest, instance_id: str) -> Instance:

@@ -134,6 +134,17 @@ def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> She
     return sheet
 
 
+def ask_for_secret(sheet: Sheet) -> None:
+    """Say that the API Secret was typed and is gone, as no page is sent with it; the JSON holds what is left."""
+    raw, key = sheet.body["configuration"], instance_form.KEYS["api_secret"]
+    if sheet.is_new:
+        raw.pop(key, None)
+        sheet.form.add_error("api_secret", "Enter it again: it is never sent back to the browser.")
+    else:
+        raw[key] = MASK
+        sheet.form.add_error("api_secret", "Enter it again, or leave it empty: then the stored one stays.")
+
+
 def with_changed_open(data: QueryDict, sheet: Sheet) -> Sheet:
     """The same sheet, with each pane open in which something was changed: scripts tell which ones were open, without
     them this is the one that somebody works at.

@@ -116,8 +116,25 @@ def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
     }
     text = browser.post("/console/instances/new", empty | wrong).content.decode()
     assert text.count('<p class="field-error" role="alert">') == 8
-    text = browser.post("/console/instances/new", FIELDS | {"p-0-selected": ""}).content.decode()
-    assert text.count('<p class="field-error" role="alert">') == 1
+    without_secret = FIELDS | {"p-0-selected": "", "api_secret": ""}
+    text = browser.post("/console/instances/new", without_secret).content.decode()
+    assert text.count('<p class="field-error" role="alert">') == 2
+
+
+def test_a_secret_that_was_typed_and_is_gone_is_asked_for_again(browser: Client, member: User) -> None:
+    key = instance_form.KEYS["api_secret"]
+    text = browser.post("/console/instances/new", FIELDS | {"name": ""}).content.decode()
+    assert "Enter it again: it is never sent back to the browser." in text
+    assert key not in shown(text)["configuration"]
+    path = f"/console/instances/{rows.instance(member).pk}/edit"
+    text = browser.post(path, FIELDS | {"name": ""}).content.decode()
+    assert "Enter it again, or leave it empty: then the stored one stays." in text
+    assert shown(text)["configuration"][key] == "********"
+    assert "Enter it again" not in browser.post(path, FIELDS | {"name": "", "api_secret": ""}).content.decode()
+    switch = FIELDS | {"action": "switch"}
+    assert "Enter it again" in browser.post(path, switch).content.decode()
+    by_script = browser.post(path, switch, headers={"HX-Request": "true"}).content.decode()
+    assert "Enter it again" not in by_script, "the field is not among what is changed"
 
 
 @pytest.mark.parametrize("minutes", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "-1", "1e3"])
@@ -328,7 +345,7 @@ def test_what_keeps_a_preview_back_is_told_beside_its_field(browser: Client, mem
         "p-0-updated_format": "",
         "action": "preview",
     }
-    wrong |= {"p-0-id_field": ""}
+    wrong |= {"p-0-id_field": "", "api_secret": ""}
     text = html.unescape(browser.post(path, wrong).content.decode())
     errors = re.findall(r'<p class="field-error" role="alert">(.*?)</p>', text)
     assert errors == ["unknown template ${nope}.", "String should have at least 1 character."]
