@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
+from api import inbound as inbound_calls
 from console import access, instances
 from console.access import PageRequest, admins_page, operators_page
 from events import inbound, outbox
@@ -59,6 +60,14 @@ def token(request: PageRequest, instance_id: int) -> HttpResponse:
     """The page, with the instance's token on it: shown when it is asked for, and noted in the audit log."""
     instance = access.instance(request, instance_id)
     return instances.shown(request, instance, token=instance.token)
+
+
+@require_POST
+@admins_page
+def webhook_address(request: PageRequest, instance_id: int) -> HttpResponse:
+    """The page, with the secret address for Act-On's webhooks on it: as with the token."""
+    instance = access.instance(request, instance_id)
+    return instances.shown(request, instance, webhook_address=inbound_calls.webhook_address(instance))
 
 
 @require_POST

@@ -31,7 +31,7 @@ def one(request: PageRequest, instance_id: int) -> HttpResponse:
 
 
 def shown(request: PageRequest, instance: Instance, **more: Any) -> HttpResponse:
-    """The page of an instance; `token` among `more` shows it."""
+    """The page of an instance; `token` or `webhook_address` among `more` shows it."""
     now = timezone.now()
     (summary,) = overview.of([instance], now, positions=True)
     latest = _latest_polls(instance, summary)
@@ -63,7 +63,7 @@ def _webhook(instance: Instance) -> dict[str, Any] | None:
     """Where Act-On's own webhooks go, of an instance that wants them, and whether their signature can be checked."""
     if instance.vendor_type != "webhooks":
         return None
-    return {"verified": webhooks.is_verified(instance), "path": f"/instances/{instance.pk}/webhook"}
+    return {"verified": webhooks.is_verified(instance)}
 
 
 def _latest_polls(instance: Instance, summary: overview.InstanceOverview) -> list[Poll]:

@@ -77,6 +77,7 @@ urlpatterns = [
     path("instances/<int:instance_id>/enabled", instance_actions.enabled, name="enabled"),
     path("instances/<int:instance_id>/release", instance_actions.release_deliveries, name="release"),
     path("instances/<int:instance_id>/token", instance_actions.token, name="token"),
+    path("instances/<int:instance_id>/webhook", instance_actions.webhook_address, name="webhook"),
     path("instances/<int:instance_id>/try", first_visit.try_out, name="try_out"),
     path("instances/<int:instance_id>/test", instance_actions.test_event, name="test_event"),
     path("instances/<int:instance_id>/configuration.json", transfer.download, name="download"),

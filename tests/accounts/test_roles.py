@@ -65,6 +65,7 @@ CONSOLE = {
     "backfill": Role.OPERATOR,
     "paused": Role.OPERATOR,
     "token": Role.ADMIN,
+    "webhook": Role.ADMIN,
     "release": Role.OPERATOR,
     "poll": Role.OPERATOR,
     "enabled": Role.OPERATOR,

@@ -280,6 +280,23 @@ def test_the_token_is_shown_on_demand_and_that_is_noted(browser: Client, member:
     assert AuditEntry.objects.get(action="console: token").target == f"{LIST}/{row.pk}/token"
 
 
+def test_the_webhook_address_is_shown_to_admins_on_demand_and_that_is_noted(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    path = f"{LIST}/{row.pk}"
+    assert "Show the address" not in page(browser, path), "it wants no webhooks"
+    row.configuration["event.vendor.type"] = "webhooks"
+    row.save()
+    assert row.webhook_key not in page(browser, path)
+    text = browser.post(f"{path}/webhook").content.decode()
+    address = f"/elements/api-v2/events/acton/{row.pk}?key={row.webhook_key}</code>"
+    assert address in text
+    assert '<code id="the-address">http' in text
+    assert AuditEntry.objects.get(action="console: webhook address").target == f"{path}/webhook"
+    User.objects.filter(pk=member.pk).update(role="operator")
+    assert "Show the address" not in page(browser, path)
+    assert "administrators see it" in page(browser, path)
+
+
 def test_the_limits_are_counted_to_the_moment(browser: Client, member: User) -> None:
     now_ms = int(timezone.now().timestamp() * 1000)
     row = rows.instance(member)
