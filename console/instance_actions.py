@@ -30,8 +30,16 @@ def _switched(
     if value not in ("true", "false"):
         raise BadRequest(f"{name} must be true or false.")
     switch(instance, value == "true")
-    messages.success(request, f"{instance.name} {words[value == 'true']}")
+    if not _is_told_by_page(instance, name):
+        messages.success(request, f"{instance.name} {words[value == 'true']}")
     return redirect("console:instance", instance.pk)
+
+
+def _is_told_by_page(instance: Instance, name: str) -> bool:
+    """Whether the page says in a banner of its own that the instance is paused, or disabled: once is enough."""
+    if instance.connection.needs_authentication:
+        return False
+    return instance.disabled if name == "enabled" else instance.state == "paused" and instance.events_enabled
 
 
 @require_POST
