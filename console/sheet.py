@@ -168,7 +168,7 @@ def switched(data: QueryDict, sheet: Sheet) -> Sheet:
     changed = data.copy()
     if sheet.mode == "form":
         changed["mode"] = "json"
-        changed["raw"] = json.dumps(instance_form.pollers_of(sheet.chosen), indent=2)
+        changed["raw"] = instance_form.spelled(instance_form.pollers_of(sheet.chosen))
         return sent(changed, sheet.instance)
     try:
         given = incoming.loads(data.get("raw") or "{}", keys_once=True)

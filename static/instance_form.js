@@ -46,5 +46,6 @@ document.addEventListener("input", (event) => {
     pane.querySelectorAll(".pane-name").forEach((name) => {
       name.textContent = event.target.value;
     });
+    pane.querySelector("summary").setAttribute("aria-label", `Configure ${event.target.value}`);
   }
 });
