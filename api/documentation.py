@@ -54,7 +54,7 @@ def _rows(shown: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [
         {
             "method": method.upper(),
-            "path": path,
+            "path_parts": path.split("/"),  # the page may be too narrow for a whole one
             "summary": operation["summary"],
             "tag": operation["tags"][0],
             "parameters": [f"{each['name']} ({each['in']})" for each in operation["parameters"]],

@@ -204,8 +204,12 @@ def renew(request: ApiRequest, instance_id: int | None = None) -> HttpResponse:
 
 
 def _address_of(instance: Instance) -> AddressAnswer:
-    url = f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={instance.webhook_key}"
-    return {"url": url, "verified": webhooks.is_verified(instance)}
+    return {"url": webhook_address(instance), "verified": webhooks.is_verified(instance)}
+
+
+def webhook_address(instance: Instance) -> str:
+    """Where Act-On's webhooks of that instance are to be sent; whoever knows it can send some."""
+    return f"{settings.PUBLIC_URL}/elements/api-v2/events/acton/{instance.pk}?key={instance.webhook_key}"
 
 
 @operation("Send a test event to the callback, marked as one", answer=dict[str, str], refuses=(404, 409))

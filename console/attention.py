@@ -109,18 +109,21 @@ def of_callbacks(organization_id: int) -> list[Item]:
 
 
 def _of_callback(row: Subscription, queued: int) -> Item:
-    page = reverse("console:instance", args=[row.instance_id]) if row.instance_id else reverse("console:events")
     events = f"{reverse('console:events')}?status=queued"
     if row.instance_id:
         events = f"{events}&instance={row.instance_id}"
     title = f"{row.instance.name} ({row.host})" if row.instance else row.url
     waiting = "One delivery is queued." if queued == 1 else f"{queued:,} deliveries are queued."
+    if row.instance_id:
+        link, action = f"{reverse('console:instance', args=[row.instance_id])}#waiting", "Release them"
+    else:  # a subscription that a user made: no page is its own
+        link, action = events, "Look at them"
     if not row.active:
-        text = f"The callback failed so often that it is not called any more. {waiting}"
-        return Item("deactivated", title, text, page, "Release them", since=row.failing_since)
+        text = f"The callback failed, and is not called any more. {waiting}"
+        return Item("deactivated", title, text, link, action, since=row.failing_since)
     if queued:
         text = f"{waiting} They wait until they are released."
-        return Item("queued", title, text, events, "Look at them", since=row.failing_since)
+        return Item("queued", title, text, link, action, since=row.failing_since)
     text = "The callback accepts nothing. One delivery at a time is tried."
     link = events.replace("queued", "retry")
     return Item("callback failing", title, text, link, "Look at its deliveries", since=row.failing_since)
@@ -163,26 +166,43 @@ def _callback(subscription: Subscription, row: dict[str, Any]) -> Callback:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """One of Act-On's limits that is near its end, and an instance that shares it."""
+class Account:
+    """An Act-On account, the instances that share its limits, and how much of them is used."""
 
     title: str
-    link: str
-    usage: Usage
+    instances: list[tuple[str, str]]  # name and page of the first ones
+    further: int
+    usages: list[Usage]
+
+    @property
+    def link(self) -> str:
+        """Where the numbers are told in full."""
+        return f"{self.instances[0][1]}#limits"
 
 
-def limits_near(organization_id: int, now: datetime) -> tuple[list[Limit], list[Usage]]:
-    """The limits that are near their end, and the account that has called most today. One query."""
-    rows = (
+def limits_near(
+    organization_id: int, sharing: dict[int, list[tuple[int, str]]], now: datetime
+) -> tuple[list[Account], bool]:
+    """The accounts with a limit that is near its end and those limits; where there is none, the account that has called
+    most today, and False. `sharing` has the instances, id and name, of each budget. One query.
+    """
+    rows = list(
         CallBudget.objects.filter(connections__organization=organization_id, connections__instances__isnull=False)
-        .annotate(instance=Max("connections__instances"), account=Max("connections__account"))
-        .order_by("-day", "-day_calls")
+        .annotate(account=Max("connections__account"), host=Max("connections__host"))
+        .order_by("-day", "-day_calls")[:200]
     )
-    near: list[Limit] = []
-    busiest: list[Usage] = []
-    for row in rows[:200]:
-        used = limits.usage(row, now)[:2]  # the calls of this second are over when one reads of them
-        busiest = busiest or used
-        link = reverse("console:instance", args=[row.instance])
-        near += [Limit(row.account or "account not named", link, each) for each in used if each.is_near]
-    return near[:SHOWN], busiest
+    # The calls of this second are over when one reads of them.
+    used = {row.pk: limits.usage(row, now)[:2] for row in rows}
+    near = [row for row in rows if any(each.is_near for each in used[row.pk])]
+    chosen = near[:SHOWN] or rows[:1]
+    accounts = [
+        Account(
+            f"{row.account or 'Account not named'} at {row.host.removeprefix('https://')}",
+            [(name, reverse("console:instance", args=[pk])) for pk, name in sharing[row.pk][:SHOWN]],
+            max(0, len(sharing[row.pk]) - SHOWN),
+            [each for each in used[row.pk] if each.is_near or not near],
+        )
+        for row in chosen
+        if row.pk in sharing
+    ]
+    return accounts, bool(near)

@@ -1,6 +1,6 @@
 """The first page: how everything is, and what needs somebody."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,7 +17,12 @@ from console.instance_list import with_states
 def show(request: PageRequest) -> HttpResponse:
     organization = request.user.organization_id
     now = timezone.now()
-    states = dict(with_states(access.instances(request), now).order_by("name").values_list("pk", "state_word"))
+    rows = with_states(access.instances(request), now).order_by("name")
+    states: dict[int, str] = {}
+    sharing: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for pk, name, budget, state in rows.values_list("pk", "name", "connection__budget", "state_word"):
+        states[pk] = state
+        sharing[budget].append((pk, name))
     instances = list(states)
     if not instances:
         return render(request, "console/dashboard.html")
@@ -25,7 +30,7 @@ def show(request: PageRequest) -> HttpResponse:
     by = request.GET.get("by", "")
     by = by if by in views else "hour"
     chart = activity.chart(activity.counted(organization, instances, views[by], now))
-    near, busiest = attention.limits_near(organization, now)
+    accounts, are_near = attention.limits_near(organization, sharing, now)
     context = {
         "states": dict(Counter(states.values())),
         "by": by,
@@ -36,7 +41,7 @@ def show(request: PageRequest) -> HttpResponse:
         + attention.of_callbacks(organization)
         + attention.of_events(organization),
         "slow": attention.slow_callbacks(organization, now),
-        "near": near,
-        "busiest": busiest,
+        "accounts": accounts,
+        "are_near": are_near,
     }
     return render(request, "console/dashboard.html", context)

@@ -14,7 +14,7 @@ from console import sheet as sheets
 from console.access import PageRequest, noted, operators_page
 from console.models import Authorization
 from console.sheet import Sheet
-from instances.configuration import ConfigurationError
+from instances.configuration import MASK, ConfigurationError
 from instances.models import Instance
 from polling import provisioning
 
@@ -25,6 +25,8 @@ NOT_KEPT = ("api_secret", "csrfmiddlewaretoken", "action")
 
 def _render(request: PageRequest, sheet: Sheet, **more: object) -> HttpResponse:
     instance = sheet.instance
+    if request.POST.get("api_secret") and "HX-Request" not in request.headers:
+        sheets.ask_for_secret(sheet)  # htmx changes parts of the page, and leaves that field as it is
     context = {
         "sheet": sheet,
         "instance": instance,
@@ -45,12 +47,14 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
         case "add":
             return _render(request, sheets.added(request.POST, sheet))
         case "preview":
+            sheet = sheets.with_changed_open(request.POST, sheet)
             return _render(request, sheet, preview=form_preview.of(sheet))
     if not sheets.is_accepted(sheet):
         return _render(request, sheet)
     if instance is None or _asks_acton(request.POST, instance):
         kept = {name: value for name, value in request.POST.items() if name not in NOT_KEPT}
         return authorize.begin(request, kept, sheet.body | {"configuration": sheets.whole(sheet)}, instance)
+    words = _words_of_change(sheet, instance)
     try:
         provisioning.update(
             instance,
@@ -64,8 +68,19 @@ def _handle(request: PageRequest, instance: Instance | None) -> HttpResponse:
         sheets.show(sheet, error)
         return _render(request, sheet)
     request.audit_target = request.path
-    messages.success(request, f"{instance.name} was changed. Its positions are kept.")
+    messages.success(request, f"{instance.name} was changed.{words}")
     return redirect("console:instance", instance.pk)
+
+
+def _words_of_change(sheet: Sheet, instance: Instance) -> str:
+    """What becomes of the positions, told before the change: afterwards nobody knows what was there."""
+    gone = sheet.forgotten
+    words = "".join(f" {name} is polled no more; its position is forgotten." for name in gone)
+    if len(gone) == len(sheet.polled):
+        return words
+    if sheet.body["configuration"]["event.notification.enabled"] and not instance.events_enabled:
+        return f"{words} Events begin now: what changed while they were off is not sent."
+    return f"{words} {'The other' if gone else 'Its'} positions are kept."
 
 
 def _asks_acton(data: QueryDict, instance: Instance) -> bool:
@@ -93,9 +108,15 @@ def _again(request: PageRequest, authorization_id: str) -> Sheet:
     """The form that was sent, but for its secret. Raises Http404 for anybody else's."""
     rows = Authorization.objects.filter(user=request.user).select_related("instance__connection")
     row = get_object_or_404(rows, pk=access.id_of(authorization_id))
+    kept = json.loads(row.form)
+    if not kept["data"]:
+        return sheets.blank(row.instance)
     data = QueryDict(mutable=True)
-    data.update(json.loads(row.form)["data"])
-    return sheets.sent(data, row.instance) if data else sheets.blank(row.instance)
+    data.update(kept["data"])
+    sheet = sheets.sent(data, row.instance)
+    if kept["body"]["configuration"].get(instance_form.KEYS["api_secret"]) != MASK:
+        sheets.ask_for_secret(sheet)
+    return sheet
 
 
 def _other(request: PageRequest, instance_id: str) -> Instance:

@@ -1,4 +1,7 @@
-"""The event log: one row a change, filtered, page by page; and the rows that come in while somebody looks."""
+"""The event log: one row a change, filtered, page by page; and the rows that come in while somebody looks.
+
+With `live` in its URL it waits for them from the start: without scripts it is loaded again every few seconds.
+"""
 
 from datetime import datetime, timedelta
 
@@ -65,7 +68,8 @@ def listing(request: PageRequest) -> HttpResponse:
         # Told where one begins to look; to find it out again on each page would cost as much as the page.
         "count": None if found.newest else search.count(len(found.rows) if found.is_whole else None),
         "filtered": form.is_filtered,
-        "query": paging.query_of(request),
+        "query": paging.query_of(request, "live"),
+        "live": "live" in request.GET and not found.newest,
         "tail_after": None if found.newest else known,
         "spans": event_filter.links(request),
         "resources": [*resources.NAMES, "test"],

@@ -7,6 +7,8 @@ from django.utils import timezone
 from api.acton import ask
 from api.endpoint import ApiError, a_thread_for_acton
 from console import form_rules
+from console import sheet as sheets
+from console.instance_form import POLLERS
 from console.sheet import Sheet
 from elements.acton.exceptions import ActOnError
 from instances.configuration import ConfigurationError
@@ -38,6 +40,8 @@ def of(sheet: Sheet) -> Preview:
         return Preview(problem="A preview asks Act-On, so it is there once the instance is authenticated.")
     if sheet.mode == "form" and not sheet.panes.is_valid():
         return Preview(problem="Correct the pane that is marked first.")
+    if problem := _problem(sheet):
+        return Preview(problem=problem)
     shown = Preview()
     try:
         resources = form_rules.check(sheet.body)
@@ -48,10 +52,25 @@ def of(sheet: Sheet) -> Preview:
                     instance, resource, parsed, lambda call: ask(instance, call), timezone.now()
                 )
     except ConfigurationError as error:
-        return Preview(problem=f"{error.key.removeprefix('configuration.')}: {error.problem}")
+        return Preview(problem=_words(error))
     except ActOnError as error:
         return Preview(problem=str(error))
     except ApiError as error:
         return Preview(problem=error.message)
     shown.found = shown.found[: preview.MOST_RECORDS]
     return shown
+
+
+def _problem(sheet: Sheet) -> str:
+    """What keeps it from being looked at, put beside its field; in words where that field is not near."""
+    found = form_rules.problems(sheet.body)
+    for error in found:
+        sheets.show(sheet, error)
+    elsewhere = [error for error in found if not error.key.removeprefix("configuration.").startswith(POLLERS)]
+    if elsewhere:
+        return _words(elsewhere[0])
+    return "Correct what is marked first." if found else ""
+
+
+def _words(error: ConfigurationError) -> str:
+    return f"{error.key.removeprefix('configuration.')}: {error.problem}"

@@ -20,7 +20,7 @@ def check(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def problems(body: dict[str, Any]) -> list[ConfigurationError]:
-    """What the API would say one after the other, all at once: the first of each key and of each resource."""
+    """What the API would say one after the other, all at once: the first of each key."""
     found: list[ConfigurationError] = []
     raw = dict(body["configuration"])
     while problem := _problem(partial(configuration.parse, raw)):
@@ -33,10 +33,8 @@ def problems(body: dict[str, Any]) -> list[ConfigurationError]:
             raw["event.notification.enabled"] = False  # it is required only then; look at the rest
     pollers = raw.get(POLLERS)
     if isinstance(pollers, dict) and pollers:
-        loads = [
-            partial(poller_configuration.load, entry, poller_configuration.KEY, name) for name, entry in pollers.items()
-        ]
-        found += [problem for load in loads if (problem := _problem(load))]
+        for name, entry in pollers.items():
+            found += poller_configuration.problems(entry, poller_configuration.KEY, name)
     last = None if found else _problem(partial(check, body))
     return [*found, last] if last else found
 

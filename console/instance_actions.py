@@ -11,9 +11,11 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
+from api import inbound as inbound_calls
 from console import access, instances
 from console.access import PageRequest, admins_page, noted, operators_page
-from events import inbound
+from events import inbound, outbox
+from events.models import Delivery
 from instances.actions import set_enabled, set_paused
 from instances.models import Instance
 from polling import provisioning
@@ -34,8 +36,16 @@ def _switched(
         raise BadRequest(f"{name} must be true or false.")
     switch(instance, value == "true")
     request.audit_action = f"{verbs[value == 'true']} an instance"
-    messages.success(request, f"{instance.name} {words[value == 'true']}")
+    if not _is_told_by_page(instance, name):
+        messages.success(request, f"{instance.name} {words[value == 'true']}")
     return redirect("console:instance", instance.pk)
+
+
+def _is_told_by_page(instance: Instance, name: str) -> bool:
+    """Whether the page says in a banner of its own that the instance is paused, or disabled: once is enough."""
+    if instance.connection.needs_authentication:
+        return False
+    return instance.disabled if name == "enabled" else instance.state == "paused" and instance.events_enabled
 
 
 @require_POST
@@ -70,6 +80,15 @@ def token(request: PageRequest, instance_id: int) -> HttpResponse:
 
 
 @require_POST
+@admins_page
+@noted("Show the address for Act-On's webhooks")
+def webhook_address(request: PageRequest, instance_id: int) -> HttpResponse:
+    """The page, with the secret address for Act-On's webhooks on it: as with the token."""
+    instance = access.instance(request, instance_id)
+    return instances.shown(request, instance, webhook_address=inbound_calls.webhook_address(instance))
+
+
+@require_POST
 @operators_page
 @noted("Send a test event")
 def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
@@ -80,11 +99,26 @@ def test_event(request: PageRequest, instance_id: int) -> HttpResponse:
         request.audit_target = None
         messages.error(request, f"No test event was sent: {refused}")
         return redirect("console:instance", instance.pk)
-    messages.success(
-        request,
-        "A test event is on its way. Load this page again in a moment: it is shown here, with every attempt.",
-    )
-    return redirect(f"{reverse('console:events')}?{urlencode({'instance': str(instance.pk), 'resource': 'test'})}")
+    messages.success(request, "A test event is on its way. It shows here by itself, with every attempt.")
+    query = urlencode({"instance": str(instance.pk), "resource": "test", "live": "on"})
+    return redirect(f"{reverse('console:events')}?{query}")
+
+
+@require_POST
+@operators_page
+@noted("Release what is queued for an instance's callback")
+def release_deliveries(request: PageRequest, instance_id: int) -> HttpResponse:
+    """All that is queued for the instance's callback is due at once, and the callback is called again."""
+    instance = access.instance(request, instance_id)
+    queued = Delivery.objects.filter(subscription=instance.subscription, status=Delivery.Status.QUEUED)
+    count = outbox.release(queued, timezone.now())
+    if count:
+        released = "One delivery is" if count == 1 else f"{count:,} deliveries are"
+        messages.success(request, f"{released} released: the callback is called again, with the ids as before.")
+    else:
+        request.audit_target = None
+        messages.warning(request, "Nothing is queued any more: somebody else released it, or it was delivered again.")
+    return redirect("console:instance", instance.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

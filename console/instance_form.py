@@ -150,6 +150,7 @@ class PollerForm(forms.Form):
     created_format = forms.CharField(label="Created Date Format", required=False)
     zone = forms.CharField(label="Time zone of the dates", required=False, help_text="None means UTC.")
     others = forms.CharField(required=False, widget=forms.HiddenInput)  # JSON: keys that have no field here
+    opened = forms.CharField(required=False, widget=forms.HiddenInput)  # whether the pane is open; scripts keep it
 
     def clean_others(self) -> str:
         text: str = self.cleaned_data["others"]
@@ -281,8 +282,14 @@ def shown(body: dict[str, Any], *, new: bool) -> str:
         key: MASK if configuration.is_secret(key) and value else value for key, value in body["configuration"].items()
     }
     if new:
-        return json.dumps({**body, "providerData": {"code": CODE}, "configuration": raw}, indent=2)
-    return json.dumps({**{key: body[key] for key in body if key != "element"}, "configuration": raw}, indent=2)
+        return spelled({**body, "providerData": {"code": CODE}, "configuration": raw})
+    return spelled({**{key: body[key] for key in body if key != "element"}, "configuration": raw})
+
+
+def spelled(value: Any) -> str:
+    """JSON as people read it; with escapes where it holds half a character, which no page can be sent with."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return json.dumps(value, indent=2) if any("\ud800" <= character <= "\udfff" for character in text) else text
 
 
 def values_of(instance: Instance) -> dict[str, Any]:
@@ -316,7 +323,7 @@ def values_in(document: dict[str, Any]) -> dict[str, Any]:
 
 def _further_text(raw: dict[str, Any]) -> str:
     further = {key: raw[key] for key in sorted(raw) if key not in FIELDS and key != POLLERS}
-    return json.dumps(further, indent=2) if further else ""
+    return spelled(further) if further else ""
 
 
 def panes_of(instance: Instance | None) -> list[dict[str, Any]]:

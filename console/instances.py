@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -31,7 +31,7 @@ def one(request: PageRequest, instance_id: int) -> HttpResponse:
 
 
 def shown(request: PageRequest, instance: Instance, **more: Any) -> HttpResponse:
-    """The page of an instance; `token` among `more` shows it."""
+    """The page of an instance; `token` or `webhook_address` among `more` shows it."""
     now = timezone.now()
     (summary,) = overview.of([instance], now, positions=True)
     latest = _latest_polls(instance, summary)
@@ -63,7 +63,7 @@ def _webhook(instance: Instance) -> dict[str, Any] | None:
     """Where Act-On's own webhooks go, of an instance that wants them, and whether their signature can be checked."""
     if instance.vendor_type != "webhooks":
         return None
-    return {"verified": webhooks.is_verified(instance), "path": f"/instances/{instance.pk}/webhook"}
+    return {"verified": webhooks.is_verified(instance)}
 
 
 def _latest_polls(instance: Instance, summary: overview.InstanceOverview) -> list[Poll]:
@@ -80,12 +80,16 @@ def _latest_polls(instance: Instance, summary: overview.InstanceOverview) -> lis
 
 
 def _waiting(instance: Instance) -> QuerySet[Delivery]:
-    """The first of the deliveries that the callback has not accepted, oldest first; each knows their `total`."""
+    """The first of the deliveries that the callback has not accepted, oldest first; each knows their `total`, and how
+    many of all are `queued`.
+    """
     waiting = Delivery.objects.filter(subscription__instance=instance).exclude(status=Delivery.Status.NOTIFIED)
-    total = waiting.order_by().values("subscription").annotate(total=Count("pk")).values("total")
+    counted = waiting.order_by().values("subscription")
+    total = counted.annotate(total=Count("pk")).values("total")
+    queued = counted.annotate(queued=Count("pk", filter=Q(status=Delivery.Status.QUEUED))).values("queued")
     changes = Change.objects.only("object_id", "event").order_by("pk")
     return (
-        waiting.annotate(total=Subquery(total))
+        waiting.annotate(total=Subquery(total), queued=Subquery(queued))
         .select_related("notification__event")
         .defer("notification__body_tail", "notification__event__provider_data")
         .prefetch_related(Prefetch("notification__event__changes", queryset=changes))

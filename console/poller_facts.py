@@ -9,11 +9,12 @@ from django.utils.html import format_html
 
 from console.templatetags.moments import utc, utc_ms
 from elements.acton.sources import Source, source_of
+from events import retry
 from instances.configuration import ConfigurationError
 from instances.models import Instance
 from polling import configuration, templates
 from polling.configuration import PollerConfiguration
-from polling.models import Poll, Poller
+from polling.models import Poll, Poller, Position
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,16 @@ def of_callback(instance: Instance) -> Iterator[Fact]:
     if not instance.callback_url:
         yield Fact("bad", "It has no callback URL: nobody is told.", link=page, action="Open the instance")
     elif not subscription.active:
-        text = "Its callback failed so often that the subscription was deactivated: deliveries are queued."
-        yield Fact("bad", text, link=page, action="Release them")
+        text = "Its callback failed, and the subscription was deactivated: deliveries are queued."
+        yield Fact("bad", text, link=f"{page}#waiting", action="Release them")
     elif subscription.failing_since:
-        text = "Its callback has accepted nothing since {}. It is tried with one delivery every few seconds."
-        yield Fact("bad", format_html(text, utc(subscription.failing_since)), link=page, action="Open the instance")
+        text = (
+            "Its callback has accepted nothing since {}. After each attempt that fails it rests for {} to {} s, "
+            "whatever is due; each delivery has pauses of its own besides, longer after every failure."
+        )
+        rests = (retry.LEAST_REST.seconds, retry.MOST_REST.seconds)
+        said = format_html(text, utc(subscription.failing_since), *rests)
+        yield Fact("bad", said, link=page, action="Open the instance")
     elif subscription.not_before:
         yield Fact("off", format_html("Its callback asked for patience until {}.", utc(subscription.not_before)))
 
@@ -74,11 +80,12 @@ def of_poller(
     except (ConfigurationError, ValueError) as error:
         yield Fact("bad", format_html("The poller of {} cannot be used.", poller.resource), str(error))
         return
-    yield from _coverage(poller, parsed, source, list_id)
+    uncovered = list(_coverage(poller, parsed, source, list_id))
+    yield from uncovered
     yield from _filters(poller, parsed, source)
     yield from _last_poll(poller, last)
     yield from _schedule(poller, last, now)
-    yield from _position(poller, source, list_id, changed_ms)
+    yield from _position(poller, source, "" if uncovered else list_id, changed_ms)
     if skipping is not None:
         text = "Poll {} of {} left out {} that it could not read."
         passed = format_html(text, skipping.pk, poller.resource, _number(skipping.records_skipped, "record"))
@@ -152,19 +159,31 @@ def _position(poller: Poller, source: Source, list_id: str, changed_ms: int | No
         yield Fact("off", format_html("{}. What changed before is not sent.", started))
     if source.collection.is_contacts and not list_id:
         return
-    position = next(iter(poller.of_the_list), None)  # type: ignore[attr-defined]
     where = format_html("List {}", list_id) if source.collection.is_contacts else format_html("{}", poller.resource)
+    yield _how_far(poller, next(iter(poller.of_the_list), None), where, changed_ms)  # type: ignore[attr-defined]
+
+
+def _how_far(poller: Poller, position: Position | None, where: str, changed_ms: int | None) -> Fact:
+    """A good poll reads no list that did not change: one without a position, or with an old one, may be complete."""
+    checked_ms = poller.checked_ms
+    if position is None and checked_ms is None:
+        return Fact(
+            "warn", format_html("{} was not read yet: no poll has reached it, or Act-On does not list it.", where)
+        )
     if position is None:
-        text = "{} was not read yet: no poll has reached it, or Act-On does not list it."
-        yield Fact("warn", format_html(text, where))
-        return
-    read = format_html("{} is read up to {} (Act-On's time)", where, utc_ms(position.position_ms))
-    if changed_ms is not None and position.position_ms < changed_ms:
-        text = "{}: the position is behind the change. The next poll is due {}."
-        page = reverse("console:instance", args=[poller.instance_id])
-        behind = format_html(text, read, utc(poller.next_poll_at))
-        yield Fact("bad", behind, link=page, action="Poll now")
-    elif changed_ms is not None:
-        yield Fact("good", format_html("{}, past the change.", read))
+        text = "{} did not change up to {} (Act-On's time), so no poll had to read it; or Act-On does not list it."
+        read = format_html(text, where, utc_ms(checked_ms))
     else:
-        yield Fact("good", format_html("{}.", read))
+        read = format_html("{} is read up to {} (Act-On's time)", where, utc_ms(position.position_ms))
+        if checked_ms is not None and checked_ms > position.position_ms:
+            read = format_html("{}, and did not change after that up to {}", read, utc_ms(checked_ms))
+        if changed_ms is not None and changed_ms <= position.position_ms:
+            return Fact("good", format_html("{}, past the change.", read))
+        read = format_html("{}.", read)
+    if changed_ms is None:
+        return Fact("off" if position is None else "good", read)
+    if changed_ms > max(checked_ms or 0, position.position_ms if position else 0):
+        text = "{} That is before the change. The next poll is due {}."
+        page = reverse("console:instance", args=[poller.instance_id])
+        return Fact("bad", format_html(text, read, utc(poller.next_poll_at)), link=page, action="Poll now")
+    return Fact("warn", format_html("{} Act-On told of no change in it at that time.", read))

@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -16,6 +17,7 @@ from instances.configuration import MASK, SIGNATURE_KEY, ConfigurationError
 from instances.models import Instance
 
 REQUIRED = ("api_key", "api_secret", "oauth_callback_url")
+FORGET = "forget:"  # and a resource: the box that says that its position may go
 
 
 @dataclass
@@ -28,11 +30,30 @@ class Sheet:
     instance: Instance | None
     body: dict[str, Any] = field(default_factory=dict)
     chosen: list[dict[str, Any]] = field(default_factory=list)
-    opened: str = ""  # the resource whose pane is open
+    opened: str = ""  # the resource whose pane was just added
+    confirmed: set[str] = field(default_factory=set)  # resources whose positions may be forgotten
+    unconfirmed: list[str] = field(default_factory=list)  # those that nobody said so of, when it was to be saved
 
     @property
     def is_new(self) -> bool:
         return self.instance is None
+
+    @cached_property
+    def polled(self) -> list[str]:
+        """The resources that the stored instance polls."""
+        return list(self.instance.pollers.order_by("pk").values_list("resource", flat=True)) if self.instance else []
+
+    @property
+    def forgotten(self) -> list[str]:
+        """Those among them that it would poll no more; their positions go."""
+        pollers = self.body["configuration"].get(instance_form.POLLERS)
+        return [name for name in self.polled if name not in pollers] if isinstance(pollers, dict) else []
+
+    @property
+    def forgotten_without_pane(self) -> list[str]:
+        """Those that no pane shows: another name was typed over theirs, or they are not in the JSON or the file."""
+        shown = {pane["resource"] for pane in self.chosen} if self.mode == "form" else set()
+        return [name for name in self.forgotten if name not in shown]
 
     @property
     def cost(self) -> str:
@@ -109,7 +130,37 @@ def sent(data: QueryDict, instance: Instance | None, *, opened: str = "") -> She
     panes = [{name: each[name].value() or "" for name in each.fields} for each in forms.forms]
     sheet = _sheet(form, forms, "json" if data.get("mode") == "json" else "form", instance, values, panes)
     sheet.opened = opened
+    sheet.confirmed = {name.removeprefix(FORGET) for name in data if name.startswith(FORGET)}
     return sheet
+
+
+def ask_for_secret(sheet: Sheet) -> None:
+    """Say that the API Secret was typed and is gone, as no page is sent with it; the JSON holds what is left."""
+    raw, key = sheet.body["configuration"], instance_form.KEYS["api_secret"]
+    if sheet.is_new:
+        raw.pop(key, None)
+        sheet.form.add_error("api_secret", "Enter it again: it is never sent back to the browser.")
+    else:
+        raw[key] = MASK
+        sheet.form.add_error("api_secret", "Enter it again, or leave it empty: then the stored one stays.")
+
+
+def with_changed_open(data: QueryDict, sheet: Sheet) -> Sheet:
+    """The same sheet, with each pane open in which something was changed: scripts tell which ones were open, without
+    them this is the one that somebody works at.
+    """
+    if sheet.instance is None or sheet.mode == "json":
+        return sheet
+    stored = dict(sheet.instance.pollers.values_list("resource", "configuration"))
+    panes = [
+        pane
+        | {
+            "opened": pane["opened"]
+            or (pane["selected"] and instance_form.entry_of(pane) != stored.get(pane["resource"]))
+        }
+        for pane in sheet.chosen
+    ]
+    return sent(_with_panes(data, panes), sheet.instance)
 
 
 def switched(data: QueryDict, sheet: Sheet) -> Sheet:
@@ -117,7 +168,7 @@ def switched(data: QueryDict, sheet: Sheet) -> Sheet:
     changed = data.copy()
     if sheet.mode == "form":
         changed["mode"] = "json"
-        changed["raw"] = json.dumps(instance_form.pollers_of(sheet.chosen), indent=2)
+        changed["raw"] = instance_form.spelled(instance_form.pollers_of(sheet.chosen))
         return sent(changed, sheet.instance)
     try:
         given = incoming.loads(data.get("raw") or "{}", keys_once=True)
@@ -158,12 +209,12 @@ def added(data: QueryDict, sheet: Sheet) -> Sheet:
     at = max((number for number, pane in enumerate(panes) if pane["selected"]), default=0)
     number = next(number for number in itertools.count(2) if f"{panes[at]['resource']}-{number}" not in names)
     name = f"{panes[at]['resource']}-{number}"
-    copy = panes[at] | {"resource": name, "selected": True}
+    copy = panes[at] | {"resource": name, "selected": True, "opened": True}
     return sent(_with_panes(data, [*panes[: at + 1], copy, *panes[at + 1 :]]), sheet.instance, opened=name)
 
 
 def is_accepted(sheet: Sheet) -> bool:
-    """Whether the API would take it; else its words stand beside the field."""
+    """Whether the API would take it, and each position that goes may go; else what is wrong stands beside its field."""
     form = sheet.form
     form.is_valid()
     raw = sheet.body["configuration"]
@@ -175,6 +226,7 @@ def is_accepted(sheet: Sheet) -> bool:
     if problem := instance_form.problem_of_further(form.data.get("further", "").strip()):
         form.add_error("further", problem)
     panes_are_valid = sheet.mode == "json" or _panes_are_valid(sheet)
+    sheet.unconfirmed = [name for name in sheet.forgotten if name not in sheet.confirmed]
     for error in form_rules.problems(sheet.body):
         show(sheet, error)
     try:
@@ -184,7 +236,9 @@ def is_accepted(sheet: Sheet) -> bool:
         _say(form, str(first["loc"][0]), first["msg"].removeprefix("Value error, "))
         return False
     sheet.body |= {"name": said.name} | ({"tags": said.tags} if said.tags else {})
-    return panes_are_valid and not form.errors and not (sheet.mode == "form" and sheet.panes.total_error_count())
+    if form.errors or sheet.unconfirmed:
+        return False
+    return panes_are_valid and not (sheet.mode == "form" and sheet.panes.total_error_count())
 
 
 def _panes_are_valid(sheet: Sheet) -> bool:
@@ -204,7 +258,7 @@ def show(sheet: Sheet, error: ConfigurationError) -> None:
     if number is not None and sheet.mode == "form":
         _say(sheet.panes.forms[number], name, error.problem)
     elif number is not None:
-        _say(sheet.form, "raw", f"{error.key.removeprefix('configuration.')}: {error.problem}")
+        sheet.form.add_error("raw", _sentence(f"{error.key.removeprefix('configuration.')}: {error.problem}"))
     else:
         _say(sheet.form, name, error.problem if name else f"{error.key}: {error.problem}")
 

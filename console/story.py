@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import OuterRef, Prefetch, Subquery
+from django.urls import reverse
 from django.utils.html import format_html
 
 from console import poller_facts
@@ -117,13 +118,13 @@ def _story(instance: Instance, known: _Known, question: Question, now: datetime)
     own = list(_of_object(known, question))
     facts = own + facts + list(poller_facts.of_callback(instance))
     seen = bool(known.changes or known.tracked)
-    return Story(instance, _headline(known, facts, seen), facts, known.changes, seen)
+    return Story(instance, _headline(instance, known, facts, seen), facts, known.changes, seen)
 
 
-def _headline(known: _Known, facts: list[Fact], seen: bool) -> Fact:
+def _headline(instance: Instance, known: _Known, facts: list[Fact], seen: bool) -> Fact:
     """The one sentence: what became of the newest change or, where there is none, the first thing in the way."""
     if known.changes:
-        return _of_delivery(known.changes[0])
+        return _of_delivery(known.changes[0], instance)
     problem = next((fact for fact in facts if fact.verdict == "bad"), None)
     if problem is not None:
         return problem
@@ -165,7 +166,7 @@ def _of_object(known: _Known, question: Question) -> Iterator[Fact]:
         yield Fact("warn", format_html("No poll has ever seen {}.", question.object_id))
 
 
-def _of_delivery(change: Change) -> Fact:
+def _of_delivery(change: Change, instance: Instance) -> Fact:
     """What became of its newest change, at the instance's own callback."""
     notification = getattr(change.event, "notification", None)
     deliveries = list(notification.deliveries.all()) if notification else []
@@ -177,6 +178,9 @@ def _of_delivery(change: Change) -> Fact:
         return Fact("good", format_html("It arrived. {}, and accepted {}.", found, utc(worst.updated_at)))
     if worst.status == Delivery.Status.QUEUED:
         text = format_html("{}; its delivery is queued and waits to be released.", found)
+        if worst.subscription_id == instance.subscription.pk:  # what waits for a user's own is not on that page
+            link = f"{reverse('console:instance', args=[instance.pk])}#waiting"
+            return Fact("bad", text, worst.last_error, link, "Release it")
     elif worst.status == Delivery.Status.RETRY:
         plural = "" if worst.attempts_made == 1 else "s"
         due = utc(worst.next_attempt_at) or "not planned"

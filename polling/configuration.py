@@ -118,5 +118,20 @@ def load(entry: Any, *path: str) -> PollerConfiguration:
     try:
         return PollerConfiguration.model_validate(entry)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(path_of(*path, *first["loc"]), first["msg"].removeprefix("Value error, ")) from None
+        raise _problems(error, path)[0] from None
+
+
+def problems(entry: Any, *path: str) -> list[ConfigurationError]:
+    """All that `load` would say one after the other."""
+    try:
+        PollerConfiguration.model_validate(entry)
+    except ValidationError as error:
+        return _problems(error, path)
+    return []
+
+
+def _problems(error: ValidationError, path: tuple[str, ...]) -> list[ConfigurationError]:
+    return [
+        ConfigurationError(path_of(*path, *each["loc"]), each["msg"].removeprefix("Value error, "))
+        for each in error.errors()
+    ]

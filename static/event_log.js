@@ -96,4 +96,7 @@ if (live) {
       run(turn);
     }
   });
+  if ("begins" in live.dataset) {
+    live.click();
+  }
 }

@@ -32,11 +32,23 @@ generate.addEventListener("click", () => {
   field.value = newKey();
   field.dispatchEvent(new Event("input", { bubbles: true }));
 });
+// A pane that is open stays so when the server sends the panes again. The event does not bubble: it is caught on its way.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const opened = event.target.querySelector?.('.pane-fields > input[name$="-opened"]');
+    if (opened) {
+      opened.value = event.target.open ? "on" : "";
+    }
+  },
+  true,
+);
 document.addEventListener("input", (event) => {
   const pane = event.target.name?.endsWith("-resource") && event.target.closest(".pane");
   if (pane) {
     pane.querySelectorAll(".pane-name").forEach((name) => {
       name.textContent = event.target.value;
     });
+    pane.querySelector("summary").setAttribute("aria-label", `Configure ${event.target.value}`);
   }
 });

@@ -65,6 +65,8 @@ CONSOLE = {
     "backfill": Role.OPERATOR,
     "paused": Role.OPERATOR,
     "token": Role.ADMIN,
+    "webhook": Role.ADMIN,
+    "release": Role.OPERATOR,
     "poll": Role.OPERATOR,
     "enabled": Role.OPERATOR,
     "test_event": Role.OPERATOR,

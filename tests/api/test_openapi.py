@@ -93,7 +93,7 @@ def test_the_document_is_served_as_json_and_as_a_page(client: Client) -> None:
     for accepted in ("text/html,*/*;q=0.8", "text/html"):
         page = client.get("/elements/api-docs", headers={"Accept": accepted})
         assert page.headers["Content-Type"].startswith("text/html")
-        assert "/instances/{instance_id}/events" in page.content.decode()
+        assert "/<wbr>instances/<wbr>{instance_id}/<wbr>events</code>" in page.content.decode()
 
 
 @pytest.mark.django_db

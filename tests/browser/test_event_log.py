@@ -193,6 +193,21 @@ def test_the_live_tail_shows_what_comes_in_and_can_be_paused(page: Page, shared:
     assert len(set(shown)) == len(shown)
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_test_event_comes_by_itself(context: BrowserContext, shared: Hub, chromium: Browser, scripts: bool) -> None:
+    elsewhere = chromium.new_context(java_script_enabled=scripts, storage_state=context.storage_state())
+    page = elsewhere.new_page()
+    page.goto(f"{shared.running.url}/console/events?resource=test")
+    before = page.locator("#changes tr").count()
+    page.goto(f"{shared.running.url}/console/instances/{instance_of(shared)}")
+    page.locator("summary", has_text="More").click()
+    page.get_by_role("button", name="Send test event").click()
+    expect(page.get_by_text("A test event is on its way")).to_be_visible()
+    expect(page.locator("#changes tr")).to_have_count(before + 1, timeout=15_000)
+    expect(page.locator("#changes tr").first).to_contain_text("NOTIFIED", timeout=15_000)
+    elsewhere.close()
+
+
 def test_a_trace_leads_from_the_record_to_the_answer_and_delivers_again(
     context: BrowserContext, page: Page, shared: Hub
 ) -> None:

@@ -22,6 +22,15 @@ COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 # What another width may change: the page is the same one.
 LAYOUT = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 
+# A cell of a row that became a card is a label and one thing beside it: a second one falls below the label, and a badge
+# that is not in another element is as wide as the cell.
+NOT_BESIDE_THEIR_LABEL = """
+    [...document.querySelectorAll(".stack :is(td, tbody th)[data-label]")].filter((cell) => {
+        const shown = [...cell.childNodes].filter((node) => node.textContent.trim());
+        return shown.length > 1 || cell.querySelector(":scope > .status");
+    }).map((cell) => cell.outerHTML.slice(0, 200))
+"""
+
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -55,6 +64,7 @@ def look(page: Page) -> list[str]:
         wrong += [f"{width} light: {line}" for line in faults(page, options)]
         page.emulate_media(color_scheme="dark")
         wrong += [f"{width} dark: {line}" for line in faults(page, COLOURS)]
+    wrong += [f"{NARROW}: not beside its label: {cell}" for cell in page.evaluate(NOT_BESIDE_THEIR_LABEL)]
     if page.evaluate("document.documentElement.scrollWidth") > NARROW:
         wrong.append(f"{NARROW}: has to be scrolled sideways")
     return wrong

@@ -64,6 +64,8 @@ def test_a_refusal_is_told_in_act_ons_words_and_the_form_comes_back(browser: Cli
     filled = again.content.decode()
     assert "From the form" in filled
     assert "my-secret" not in filled
+    assert "Enter it again" in filled
+    assert "oauth.api.secret&quot;:" not in filled
 
 
 def test_a_refused_code_is_told_in_act_ons_words(browser: Client, state: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
@@ -133,8 +134,8 @@ def queued(row: Instance) -> None:
         (late, "It should have been polled and was not", "/console/instances/{}"),
         (failing, "Act-On said no", "/console/instances/{}"),
         (callback_failing, "The callback accepts nothing", "/console/events?status=retry&amp;instance={}"),
-        (deactivated, "is not called any more. One delivery is queued.", "/console/instances/{}"),
-        (queued, "One delivery is queued. They wait", "/console/events?status=queued&amp;instance={}"),
+        (deactivated, "is not called any more. One delivery is queued.", "/console/instances/{}#waiting"),
+        (queued, "One delivery is queued. They wait", "/console/instances/{}#waiting"),
     ],
 )
 def test_what_is_wrong_is_told_with_a_link(
@@ -169,10 +170,34 @@ def test_slow_callbacks_are_told(browser: Client, member: User, stranger: User) 
 
 def test_a_limit_near_its_end_is_told(browser: Client, member: User) -> None:
     row = rows.instance(member)
+    row.connection.account = "acme"
+    row.connection.save()
     CallBudget.objects.filter(pk=row.connection.budget_id).update(day=timezone.now().date(), day_calls=24_000)
     shown = text(browser)
-    assert "24,000 of 30,000 · near the limit" in shown
+    assert f'<a href="/console/instances/{row.pk}#limits">24,000 of 30,000</a> · near the limit' in shown
+    assert "acme at sandbox" in shown
+    assert "Token calls" not in shown, "another limit of it is not near"
     assert "None is near" not in shown
+
+
+def test_the_account_that_called_most_is_named_with_its_instances(
+    browser: Client, member: User, stranger: User
+) -> None:
+    sharing = rows.connection(member, account="acme", host="https://restapi.actonsoftware.com")
+    first, second = (rows.instance(member, f"Sharing <{name}>", connection=sharing) for name in "ab")
+    quiet = rows.instance(member, "Quiet")
+    theirs = rows.instance(stranger, "Theirs")
+    today = timezone.now().date()
+    CallBudget.objects.filter(pk=sharing.budget_id).update(day=today, day_calls=70)
+    CallBudget.objects.filter(pk=quiet.connection.budget_id).update(day=today, day_calls=7)
+    CallBudget.objects.filter(pk=theirs.connection.budget_id).update(day=today, day_calls=700)
+    shown = text(browser)
+    assert "acme at restapi.actonsoftware.com" in shown
+    for row in (first, second):
+        assert f'<a href="/console/instances/{row.pk}">{escape(row.name)}</a>' in shown
+    assert f'<a href="/console/instances/{first.pk}#limits">70 of 30,000</a>' in shown
+    assert "Quiet" not in shown
+    assert "Theirs" not in shown
 
 
 def test_the_number_of_queries_does_not_grow(

@@ -150,3 +150,19 @@ def test_the_number_of_queries_does_not_grow(
     assert Change.objects.count() > paging.SIZE
     with django_assert_max_num_queries(12):
         assert len(ids(log(browser))) == paging.SIZE
+
+
+def test_a_test_event_is_waited_for_at_the_log(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    response = browser.post(f"/console/instances/{row.pk}/test", follow=True)
+    ((path, _),) = response.redirect_chain
+    assert path == f"{LOG}?instance={row.pk}&resource=test&live=on"
+    text = response.content.decode()
+    assert "A test event is on its way." in text
+    assert "Nothing yet" in text
+    assert "No change passes this filter" not in text
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in text
+    assert 'data-after="0" data-begins>' in text
+    change = rows.change(row, object_type="test")
+    assert ids(log(browser, path)) == [change.pk]
+    assert "refresh" not in log(browser, path.replace("&live=on", ""))

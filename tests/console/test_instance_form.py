@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from accounts.models import AuditEntry, User
 from console import instance_form
 from elements.acton.default_poller import DEFAULT
-from events.models import Change
 from instances.models import Instance
 from polling.models import Poller
 from tests.act_on import Sandbox
 from tests.conftest import authorization
+from tests.console import rows
 from tests.console.flow import FIELDS, code_for, fields_of, send, sent_to_acton
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -53,6 +53,19 @@ def test_the_json_beside_a_blank_form_holds_no_null(browser: Client) -> None:
     body = shown(browser.get("/console/instances/new").content.decode())
     assert body["name"] == ""
     assert body["configuration"]["event.notification.enabled"] is False
+
+
+def test_the_json_is_spelled_as_it_was_typed(browser: Client) -> None:
+    typed = FIELDS | {"name": "näme", "further": '{"half": "\\ud800", "whole": "ü"}', "p-0-updated_field": "Geändert"}
+    text = html.unescape(browser.post("/console/instances/new", typed | {"action": "json"}).content.decode())
+    assert '"half": "\\ud800"' in text, "no page can hold it otherwise"
+    typed["further"] = '{"whole": "ü"}'
+    text = html.unescape(browser.post("/console/instances/new", typed | {"action": "json"}).content.decode())
+    code = text[text.index('id="the-json"') : text.index("</code>", text.index('id="the-json"'))]
+    for shown_as in ('"name": "näme"', '"whole": "ü"', '"updatedDateField": "Geändert"'):
+        assert shown_as in code
+    as_json = browser.post("/console/instances/new", typed | {"action": "switch"}).content.decode()
+    assert "Geändert" in fields_of(as_json)["raw"]
 
 
 def test_the_json_beside_the_form_makes_the_same_instance_by_the_api(
@@ -114,9 +127,26 @@ def test_everything_that_is_missing_is_told_at_once(browser: Client) -> None:
         "p-1-url": "/no",
     }
     text = browser.post("/console/instances/new", empty | wrong).content.decode()
-    assert text.count('<p class="field-error" role="alert">') == 7
-    text = browser.post("/console/instances/new", FIELDS | {"p-0-selected": ""}).content.decode()
-    assert text.count('<p class="field-error" role="alert">') == 1
+    assert text.count('<p class="field-error" role="alert">') == 8
+    without_secret = FIELDS | {"p-0-selected": "", "api_secret": ""}
+    text = browser.post("/console/instances/new", without_secret).content.decode()
+    assert text.count('<p class="field-error" role="alert">') == 2
+
+
+def test_a_secret_that_was_typed_and_is_gone_is_asked_for_again(browser: Client, member: User) -> None:
+    key = instance_form.KEYS["api_secret"]
+    text = browser.post("/console/instances/new", FIELDS | {"name": ""}).content.decode()
+    assert "Enter it again: it is never sent back to the browser." in text
+    assert key not in shown(text)["configuration"]
+    path = f"/console/instances/{rows.instance(member).pk}/edit"
+    text = browser.post(path, FIELDS | {"name": ""}).content.decode()
+    assert "Enter it again, or leave it empty: then the stored one stays." in text
+    assert shown(text)["configuration"][key] == "********"
+    assert "Enter it again" not in browser.post(path, FIELDS | {"name": "", "api_secret": ""}).content.decode()
+    switch = FIELDS | {"action": "switch"}
+    assert "Enter it again" in browser.post(path, switch).content.decode()
+    by_script = browser.post(path, switch, headers={"HX-Request": "true"}).content.decode()
+    assert "Enter it again" not in by_script, "the field is not among what is changed"
 
 
 @pytest.mark.parametrize("minutes", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "-1", "1e3"])
@@ -291,29 +321,6 @@ def test_a_stored_host_that_is_not_offered_any_more_stays(browser: Client, act_o
     fields = fields_of(browser.get(path).content.decode())
     assert fields["host"] == "https://restapi.actonsoftware.com"
     assert browser.post(path, fields).headers["Location"] == f"/console/instances/{made.pk}"
-
-
-def test_a_preview_tells_each_record_and_stores_nothing(browser: Client, act_on: Sandbox) -> None:
-    made = send(browser, act_on)
-    act_on.account("POST", "/lists/l-0001/contacts", {"Email": "ada@example.com"})
-    everything = FIELDS | {"api_secret": "", "p-0-url": "/lists/{listId}/contacts", "action": "preview"}
-    text = html.unescape(browser.post(f"/console/instances/{made.pk}/edit", everything).content.decode())
-    assert "1 of 7 records would be an event now." in text
-    assert '<span class="status is-good">CREATED</span>' in text
-    assert text.count("not later than the last poll date") == 6
-    assert not Change.objects.exists()
-    assert Instance.objects.get().pollers.get().configuration["url"] == FIELDS["p-0-url"]
-
-
-def test_a_preview_that_fails_says_why(browser: Client, act_on: Sandbox) -> None:
-    made = send(browser, act_on)
-    path = f"/console/instances/{made.pk}/edit"
-    text = browser.post(path, FIELDS | {"p-0-url": "/nothing", "action": "preview"}).content.decode()
-    assert "No preview: event.poller.configuration.contacts.url" in text
-    act_on.account("POST", "/faults", {"kind": "error", "path": "/api/1/list"})
-    assert "No preview: Act-On answered 500" in browser.post(path, FIELDS | {"action": "preview"}).content.decode()
-    text = browser.post("/console/instances/new", FIELDS | {"action": "preview"}).content.decode()
-    assert "once the instance is authenticated" in text
 
 
 def test_looking_is_not_noted_and_changing_is(browser: Client, act_on: Sandbox) -> None:

@@ -117,6 +117,36 @@ def test_an_instance_that_was_never_polled_says_so(browser: Client, member: User
     assert "nothing waits for the callback" in text
 
 
+def test_lists_that_did_not_change_were_looked_at(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    rows.poll(rows.poller(row, checked_ms=rows.NOW_MS + 600_000))
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert "No list was read yet" not in text
+    assert "No list changed from" in text
+    assert "2025-11-24 16:10:00" in text
+
+
+@pytest.mark.parametrize("state", ["polling", "paused", "disabled", "needs authentication", "no events"])
+def test_poll_now_is_offered_where_it_would_be_done(browser: Client, member: User, state: str) -> None:
+    row = rows.instance(
+        member, disabled=state == "disabled", paused=state == "paused", events_enabled=state != "no events"
+    )
+    row.connection.problem = "invalid_grant" if state == "needs authentication" else ""
+    row.connection.save()
+    for resource in ("contacts", "optouts"):
+        rows.poller(row, resource)
+    text = page(browser, f"{LIST}/{row.pk}")
+    assert text.count(f'action="{LIST}/{row.pk}/poll"') == (3 if state == "polling" else 0)
+
+
+def test_a_pause_that_the_page_does_not_tell_is_told(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    row.connection.problem = "invalid_grant"
+    row.connection.save()
+    text = browser.post(f"{LIST}/{row.pk}/paused", {"paused": "true"}, follow=True).content.decode()
+    assert "is paused: nothing is polled until somebody resumes it" in text
+
+
 def test_secrets_are_masked(browser: Client, member: User) -> None:
     row = rows.instance(member)
     change = rows.change(row)
@@ -177,7 +207,8 @@ def test_disable_and_enable(browser: Client, member: User) -> None:
         text = browser.post(f"{LIST}/{row.pk}/enabled", {"enabled": sent}, follow=True).content.decode()
         row.refresh_from_db()
         assert row.disabled is disabled
-        assert ("is disabled." in text) is disabled
+        assert ("This instance is disabled: it is not polled" in text) is disabled
+        assert text.count("is disabled") == disabled, "told once"
 
 
 def test_a_form_that_does_not_say_which_changes_nothing(browser: Client, member: User) -> None:
@@ -252,7 +283,8 @@ def test_pausing_keeps_the_position_and_the_callers(browser: Client, member: Use
     row = rows.instance(member)
     position = rows.position(rows.poller(row))
     text = browser.post(f"{LIST}/{row.pk}/paused", {"paused": "true"}, follow=True).content.decode()
-    assert "is paused: nothing is polled" in text
+    assert "This instance is paused: it is not polled" in text
+    assert text.count("is paused") == 1, "told once"
     assert ">paused</span>" in text
     row.refresh_from_db()
     assert (row.paused, row.disabled, row.state) == (True, False, "paused")
@@ -269,6 +301,23 @@ def test_the_token_is_shown_on_demand_and_that_is_noted(browser: Client, member:
     text = browser.post(f"{LIST}/{row.pk}/token").content.decode()
     assert f'<code id="the-token">{row.token}</code>' in text
     assert AuditEntry.objects.get(action="console: Show the token of an instance").target == f"{LIST}/{row.pk}/token"
+
+
+def test_the_webhook_address_is_shown_to_admins_on_demand_and_that_is_noted(browser: Client, member: User) -> None:
+    row = rows.instance(member)
+    path = f"{LIST}/{row.pk}"
+    assert "Show the address" not in page(browser, path), "it wants no webhooks"
+    row.configuration["event.vendor.type"] = "webhooks"
+    row.save()
+    assert row.webhook_key not in page(browser, path)
+    text = browser.post(f"{path}/webhook").content.decode()
+    address = f"/elements/api-v2/events/acton/{row.pk}?key={row.webhook_key}</code>"
+    assert address in text
+    assert '<code id="the-address">http' in text
+    assert AuditEntry.objects.get(action="console: webhook address").target == f"{path}/webhook"
+    User.objects.filter(pk=member.pk).update(role="operator")
+    assert "Show the address" not in page(browser, path)
+    assert "administrators see it" in page(browser, path)
 
 
 def test_the_limits_are_counted_to_the_moment(browser: Client, member: User) -> None:

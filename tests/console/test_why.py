@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from elements.acton.default_poller import DEFAULT
+from events import retry
 from events.models import Delivery, EventStatus, Subscription, TrackedObject
 from instances.models import Instance
 from polling.models import Poll, Poller
@@ -195,9 +196,34 @@ def test_where_nothing_is_in_the_way_it_says_so(browser: Client, poller: Poller)
 def test_the_moment_of_the_change_is_compared_with_the_position(browser: Client, poller: Poller) -> None:
     assert "past the change" in why(browser, changed="2025-11-24T15:59")
     Poller.objects.update(started_ms=NOW_MS - 86_400_000)
-    assert "the position is behind the change" in why(browser, changed="2025-11-24T16:01")
+    assert "That is before the change. The next poll is due" in why(browser, changed="2025-11-24T16:01")
     assert "after the change: what changed before is not sent" in why(browser, changed="2025-11-20T10:00")
-    assert "behind the change" not in why(browser)
+    assert "before the change" not in why(browser)
+
+
+@pytest.mark.parametrize("positions", [0, 1])
+def test_a_list_that_did_not_change_was_looked_at_though_it_was_not_read(
+    browser: Client, poller: Poller, positions: int
+) -> None:
+    if not positions:
+        unread_list(poller)
+    Poller.objects.update(checked_ms=NOW_MS + 600_000)
+    words = "did not change after that up to" if positions else "did not change up to"
+    text = why(browser)
+    assert words in text
+    assert "2025-11-24 16:10:00" in text
+    assert "not read yet" not in text
+    assert "Act-On told of no change in it at that time." in why(browser, changed="2025-11-24T16:05")
+    assert "That is before the change. The next poll is due" in why(browser, changed="2025-11-24T16:11")
+
+
+def test_nothing_is_said_of_a_list_that_the_poller_leaves_out(browser: Client, poller: Poller) -> None:
+    excluded(poller)
+    poller.positions.all().delete()
+    Poller.objects.update(checked_ms=NOW_MS + 600_000)
+    text = why(browser)
+    assert "did not change" not in text
+    assert "not read yet" not in text
 
 
 def test_what_is_known_is_told_once_only(browser: Client, poller: Poller) -> None:
@@ -227,6 +253,23 @@ def test_the_last_change_decides(browser: Client, poller: Poller, status: str, d
     assert words in text
     assert f'href="/console/events/{change.pk}"' in text
     assert ("The callback said no" in text) is True
+
+
+def test_the_pauses_of_a_delivery_are_not_those_of_its_callback(browser: Client, poller: Poller) -> None:
+    failing_callback(poller)
+    rows.change(
+        poller.instance,
+        ID,
+        poller=poller,
+        event_status=EventStatus.CONSUMED,
+        delivery_status=Delivery.Status.RETRY,
+    )
+    Delivery.objects.update(attempts_made=5, next_attempt_at=timezone.now() + retry.LONGEST)
+    text = why(browser)
+    assert "5 attempts failed, the next one" in text
+    assert (
+        "After each attempt that fails it rests for 1 to 4 s, whatever is due; each delivery has pauses of its" in text
+    )
 
 
 def test_nobody_else_is_looked_at(browser: Client, poller: Poller, stranger: User) -> None:
