@@ -3,13 +3,11 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -28,29 +26,11 @@ from instances.models import Instance
 from polling.models import Poller
 from processes import dispatcher
 from tests import rows
-from tests.alerts.mailbox import Mailbox, mailbox
+from tests.alerts.mailbox import Mailbox
+from tests.alerts.webhook import told
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def mail(settings: Any) -> Iterator[Mailbox]:
-    """A mail server, and the hub set up to tell operators by it."""
-    with mailbox() as box:
-        settings.EMAIL_BACKEND = (
-            "django.core.mail.backends.smtp.EmailBackend"  # the test runner's keeps mails to itself
-        )
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.ALERT_EMAIL = ["ops@example.com", "boss@example.com"]
-        yield box
-
-
-@pytest.fixture
-def hook(receiver: Receiver, settings: Any) -> Receiver:
-    """A receiver of alerts by webhook."""
-    settings.ALERT_WEBHOOK_URL = receiver.url
-    return receiver
 
 
 @pytest.fixture
@@ -98,15 +78,6 @@ NEARLY: dict[Kind, Change] = {
 def look(now: datetime | None = None) -> None:
     watch.check(now or timezone.now())
     telling.tell(now or timezone.now())
-
-
-def told(hook: Receiver) -> list[tuple[str, str]]:
-    """Kind and moment of everything that the webhook got."""
-    return [
-        (alert["kind"], alert["moment"])
-        for each in hook.received
-        for alert in json.loads(each.body)["alerts"]
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", SITUATIONS)
@@ -372,37 +343,6 @@ def test_the_dispatcher_has_a_worker_look_now_and_then(django_capture_on_commit_
 def test_pauses_grow_to_an_hour(attempts: int) -> None:
     assert timedelta(seconds=15) <= telling.pause_after(attempts) <= timedelta(hours=1)
     assert telling.pause_after(attempts) <= telling.pause_after(attempts + 1)
-
-
-def test_a_test_alert_from_the_command_line_says_how_it_went(user: User, mail: Mailbox, hook: Receiver) -> None:
-    said = StringIO()
-    call_command("test_alert", stdout=said)
-    assert said.getvalue() == "mail: told\nwebhook: told\n"
-    assert mail.subjects == ["[Acton Hub] test began: Test"]
-    assert told(hook) == [(Kind.TEST, "began")]
-    hook.answers[:] = [404]
-    wrong = StringIO()
-    with pytest.raises(CommandError):
-        call_command("test_alert", stdout=said, stderr=wrong)
-    assert "The callback answered 404" in wrong.getvalue()
-    assert not Alert.objects.exists()
-
-
-def test_a_test_alert_needs_a_channel(user: User) -> None:
-    with pytest.raises(CommandError, match="ALERT_EMAIL"):
-        call_command("test_alert")
-
-
-def test_a_test_alert_from_the_console(user: User, client: Client, hook: Receiver) -> None:
-    client.force_login(user)
-    assert "Send a test alert" in client.get("/console/alerts").content.decode()
-    client.post("/console/alerts/test")
-    tasks.look()
-    assert told(hook) == [(Kind.TEST, "began")]
-    page = client.get("/console/alerts").content.decode()
-    assert "began by webhook" in page
-    assert hook.url.rpartition("/")[0].removeprefix("http://") in page  # where to, without what may be a secret
-    assert "/events" not in page.partition("<main")[2].partition("Past")[0]
 
 
 def test_alerts_of_another_organization_are_not_shown(instance: Instance, client: Client) -> None:
