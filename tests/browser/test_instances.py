@@ -257,6 +257,8 @@ def test_the_form_by_keyboard_alone(hub: Hub, page: Page) -> None:
     expect(page.get_by_label("Pollers as JSON")).to_have_value(re.compile('"idField": "Email"'))
     expect(page.locator("#switch")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_label("Pollers as JSON")).to_have_count(0)
+    expect(page.locator("#switch")).to_be_focused()
     expect(page.locator("#the-json")).to_contain_text('"event.poller.refresh_interval": 16')
     tab_to(page, ".buttons button[value='save']")
     page.keyboard.press("Enter")
