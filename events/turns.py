@@ -35,9 +35,10 @@ _SUBSCRIPTIONS = """
     )
     SELECT id,
            COALESCE((SELECT not_before FROM events_subscription AS asked WHERE asked.id = found.id), %s) <= %s
-           AND EXISTS (SELECT 1 FROM {deliveries}
-                       WHERE subscription_id = found.id AND next_attempt_at <= %s
-                       AND (lease_until IS NULL OR lease_until < %s))
+           AND (SELECT next_attempt_at FROM {deliveries}
+                WHERE subscription_id = found.id AND next_attempt_at IS NOT NULL
+                AND (lease_until IS NULL OR lease_until < %s)
+                ORDER BY subscription_id, next_attempt_at, id LIMIT 1) <= %s
     FROM found WHERE id IS NOT NULL ORDER BY id"""
 _DUE = """SELECT id FROM {deliveries}
           WHERE subscription_id = {wanted} AND next_attempt_at <= %s AND (lease_until IS NULL OR lease_until < %s)
